@@ -1,0 +1,33 @@
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
+
+/// Tells the time and waits for one, so that a test can hand in a clock of its own.
+public protocol WallClock: Sendable {
+    var now: Timestamp { get }
+
+    /// Returns when `deadline` has come; throws only when the task is cancelled.
+    func sleep(until deadline: Timestamp) async throws(CancellationError)
+}
+
+/// The machine's clock.
+public struct SystemClock: WallClock {
+    public init() {}
+
+    public var now: Timestamp {
+        var time = timespec()
+        clock_gettime(CLOCK_REALTIME, &time)
+        return Timestamp(microseconds: Int64(time.tv_sec) * 1_000_000 + Int64(time.tv_nsec) / 1000)
+    }
+
+    public func sleep(until deadline: Timestamp) async throws(CancellationError) {
+        // Sleeping in slices of an hour keeps a far deadline right when the machine's clock is set.
+        while true {
+            let left = deadline - now
+            guard left > .zero else { return }
+            do { try await Task.sleep(for: min(left, .seconds(3600))) } catch { throw CancellationError() }
+        }
+    }
+}

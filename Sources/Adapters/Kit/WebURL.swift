@@ -1,0 +1,54 @@
+/// An absolute http or https URL (RFC 3986), taken apart as far as anyone here needs.
+public struct WebURL: Hashable, Sendable {
+    public let scheme: String
+    public let hasCredentials: Bool
+    /// In lower case; an IPv6 address keeps its brackets.
+    public let host: String
+    public let port: Int
+    /// Path and query as they were written, beginning with `/`.
+    public let target: String
+
+    /// `nil` for anything with blanks, control or non-ASCII characters, another scheme, no host, or a port out of range.
+    public init?(_ text: String) {
+        guard text.utf8.count <= 2048, text.utf8.allSatisfy({ (0x21...0x7E).contains($0) && $0 != 0x5C && $0 != 0x22 && $0 != 0x3C && $0 != 0x3E }),
+            let colon = text.firstRange(of: "://")
+        else { return nil }
+        let scheme = text[..<colon.lowerBound].lowercased()
+        guard scheme == "http" || scheme == "https" else { return nil }
+        let rest = text[colon.upperBound...]
+        let end = rest.firstIndex { "/?#".contains($0) } ?? rest.endIndex
+        var authority = rest[..<end]
+        if let at = authority.lastIndex(of: "@") {
+            hasCredentials = true
+            authority = authority[authority.index(after: at)...]
+        } else {
+            hasCredentials = false
+        }
+        var portText: Substring?
+        if authority.hasPrefix("[") {
+            guard let close = authority.firstIndex(of: "]") else { return nil }
+            let after = authority[authority.index(after: close)...]
+            guard after.isEmpty || after.hasPrefix(":"), IPAddress(authority[authority.index(after: authority.startIndex)..<close]) != nil else { return nil }
+            portText = after.isEmpty ? nil : after.dropFirst()
+            authority = authority[...close]
+        } else if let colon = authority.firstIndex(of: ":") {
+            portText = authority[authority.index(after: colon)...]
+            authority = authority[..<colon]
+        }
+        guard !authority.isEmpty else { return nil }
+        let port = portText.flatMap { $0.isEmpty ? nil : $0 }.map { Int($0) ?? 0 } ?? (scheme == "https" ? 443 : 80)
+        guard (1...65_535).contains(port) else { return nil }
+        var target = rest[end...].prefix { $0 != "#" }
+        if target.isEmpty || target.first == "?" { target = "/" + target }
+        self.scheme = scheme
+        self.host = authority.lowercased()
+        self.port = port
+        self.target = String(target)
+    }
+
+    /// The URL again, with scheme and host in lower case and without a default port or a fragment.
+    public var text: String {
+        let isDefault = port == (scheme == "https" ? 443 : 80)
+        return "\(scheme)://\(host)\(isDefault ? "" : ":\(port)")\(target)"
+    }
+}
