@@ -1,0 +1,23 @@
+/// Seals small values for storage; what it was sealed for must be named again to open it.
+public protocol Sealer: Sendable {
+    func seal(_ plain: [UInt8], for context: String) throws(SealingError) -> [UInt8]
+    func open(_ sealed: [UInt8], for context: String) throws(SealingError) -> [UInt8]
+}
+
+/// Why a sealed value could not be opened, without a word of it.
+public enum SealingError: Error, Hashable, Sendable {
+    case unknownKey
+    case tampered
+    case failed
+}
+
+/// Names an address in logs and searches without showing it: equal addresses give equal names, and only the holder of the key can tell.
+public protocol AddressHasher: Sendable {
+    func hash(_ address: String) -> String
+}
+
+/// One-way digests the model's users need; lent, because the model does no cryptography.
+public protocol Digester: Sendable {
+    /// SHA-256.
+    func digest(_ bytes: [UInt8]) -> [UInt8]
+}
