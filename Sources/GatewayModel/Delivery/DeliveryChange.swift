@@ -14,12 +14,17 @@ public struct DeliveryChange: Hashable, Sendable {
     public var lastError: DeliveryFailure?
     public var settledAt: Timestamp?
     public var fallback: FallbackEffect
+    /// Set where more tries are granted; else as it was.
+    public var maxAttempts: Int?
+    /// Set where the deadline moves; else as it was.
+    public var deadline: Timestamp?
     public var updatedAt: Timestamp
 
     public init(
         state: DeliveryState, reason: Reason? = nil, dueAt: Timestamp, attemptCount: Int, recordedAttempts: Int, claimCount: Int,
         flags: DeliveryFlags, confirmation: Confirmation? = nil, providerMessageID: String? = nil, lastError: DeliveryFailure? = nil,
-        settledAt: Timestamp? = nil, fallback: FallbackEffect = .none, updatedAt: Timestamp
+        settledAt: Timestamp? = nil, fallback: FallbackEffect = .none, maxAttempts: Int? = nil, deadline: Timestamp? = nil,
+        updatedAt: Timestamp
     ) {
         self.state = state
         self.reason = reason
@@ -33,6 +38,8 @@ public struct DeliveryChange: Hashable, Sendable {
         self.lastError = lastError
         self.settledAt = settledAt
         self.fallback = fallback
+        self.maxAttempts = maxAttempts
+        self.deadline = deadline
         self.updatedAt = updatedAt
     }
 }
