@@ -65,7 +65,9 @@ public struct AdapterSettings: Hashable, Sendable {
             }
             return .string(text)
         case .choice(let choices):
-            guard let text = raw.stringValue, choices.contains(text) else { throw fault("must be one of " + choices.joined(separator: ", ")) }
+            guard let text = raw.stringValue, choices.contains(text) else {
+                throw fault("must be one of " + choices.joined(separator: ", "))
+            }
             return .string(text)
         case .strings:
             if let text = raw.stringValue {

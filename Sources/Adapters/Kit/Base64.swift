@@ -13,7 +13,8 @@ public enum Base64 {
             var index = 0
             while index < bytes.count {
                 let left = bytes.count - index
-                let group = UInt32(bytes[index]) << 16 | (left > 1 ? UInt32(bytes[index + 1]) << 8 : 0) | (left > 2 ? UInt32(bytes[index + 2]) : 0)
+                let group =
+                    UInt32(bytes[index]) << 16 | (left > 1 ? UInt32(bytes[index + 1]) << 8 : 0) | (left > 2 ? UInt32(bytes[index + 2]) : 0)
                 output[position] = alphabet[Int(group >> 18)]
                 output[position + 1] = alphabet[Int(group >> 12 & 63)]
                 output[position + 2] = left > 1 ? alphabet[Int(group >> 6 & 63)] : 0x3D

@@ -15,7 +15,9 @@ extension MailContent {
         let subject = reader.string("subject", required: true, allowBlank: true) ?? ""
         let text = reader.string("text", allowBlank: true)
         let html = reader.string("html", allowBlank: true)
-        let attachments = reader.list("attachments") { (json: JSONValue, path: String) throws(Faults) in try Attachment(json: json, path: path) }
+        let attachments = reader.list("attachments") { (json: JSONValue, path: String) throws(Faults) in
+            try Attachment(json: json, path: path)
+        }
         var headers: [String: String] = [:]
         for (name, value) in reader.object("headers") ?? [:] {
             if let text = value.stringValue { headers[name] = text } else { reader.fault("headers.\(name)", "must be a string") }
@@ -31,7 +33,9 @@ extension ChatContent {
         switch self {
         case .text(let text): return ["text": .string(text)]
         case .template(let template):
-            return ["template": ["name": .string(template.name), "language": .string(template.language), "components": template.components]]
+            return [
+                "template": ["name": .string(template.name), "language": .string(template.language), "components": template.components]
+            ]
         case .document(let file, let caption):
             var object = file.json.objectValue ?? [:]
             if let caption { object["caption"] = .string(caption) }
@@ -63,7 +67,8 @@ extension ChatContent {
             let caption = object["caption"]?.stringValue
             var bare = object.objectValue ?? [:]
             bare["caption"] = nil
-            self = .document(try Attachment(json: object.objectValue == nil ? object : .object(bare), path: path + ".document"), caption: caption)
+            self = .document(
+                try Attachment(json: object.objectValue == nil ? object : .object(bare), path: path + ".document"), caption: caption)
         }
     }
 }

@@ -22,7 +22,9 @@ public struct FieldSpec: Hashable, Sendable {
     /// One sentence for the person who fills it in.
     public var doc: String
 
-    public init(_ key: String, _ kind: Kind, required: Bool = false, secret: Bool = false, default defaultValue: JSONValue? = nil, doc: String) {
+    public init(
+        _ key: String, _ kind: Kind, required: Bool = false, secret: Bool = false, default defaultValue: JSONValue? = nil, doc: String
+    ) {
         self.key = key
         self.kind = kind
         self.isRequired = required

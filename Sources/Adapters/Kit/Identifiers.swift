@@ -1,9 +1,10 @@
+import Synchronization
+
 #if canImport(Glibc)
     import Glibc
 #elseif canImport(Musl)
     import Musl
 #endif
-import Synchronization
 
 /// 128 bits in the form of RFC 9562.
 public struct UUIDBits: Hashable, Comparable, Sendable {

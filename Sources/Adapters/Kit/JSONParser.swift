@@ -242,7 +242,9 @@ private struct JSONParser {
         guard position + 4 <= bytes.count else { throw fault("four hexadecimal digits were expected") }
         var value: UInt32 = 0
         for _ in 0..<4 {
-            guard let digit = Character(Unicode.Scalar(bytes[position])).hexDigitValue else { throw fault("four hexadecimal digits were expected") }
+            guard let digit = Character(Unicode.Scalar(bytes[position])).hexDigitValue else {
+                throw fault("four hexadecimal digits were expected")
+            }
             value = value << 4 | UInt32(digit)
             position += 1
         }

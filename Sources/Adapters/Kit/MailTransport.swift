@@ -41,7 +41,8 @@ public struct MailServer: Hashable, Sendable {
     public var network: NetworkPolicy
 
     public init(
-        host: String, port: Int, security: Security, credentials: Credentials? = nil, caFile: String? = nil, clientName: String = "localhost",
+        host: String, port: Int, security: Security, credentials: Credentials? = nil, caFile: String? = nil,
+        clientName: String = "localhost",
         connections: Int = 8, network: NetworkPolicy = .trusted
     ) {
         self.host = host
@@ -103,7 +104,8 @@ public struct SMTPReply: Hashable, Sendable {
         /// Reads `5.1.1`; `nil` when the text is no enhanced code.
         public init?(_ text: some StringProtocol) {
             let parts = text.split(separator: ".", omittingEmptySubsequences: false)
-            guard parts.count == 3, let first = Int(parts[0]), [2, 4, 5].contains(first), let second = Int(parts[1]), (0...999).contains(second),
+            guard parts.count == 3, let first = Int(parts[0]), [2, 4, 5].contains(first), let second = Int(parts[1]),
+                (0...999).contains(second),
                 let third = Int(parts[2]), (0...999).contains(third)
             else { return nil }
             self.init(first, second, third)

@@ -34,7 +34,9 @@ public enum NetworkGuard {
     }
 
     private static func embeddedIPv4(_ address: IPAddress) -> IPAddress? {
-        guard !address.isIPv4, address.bytes[..<10].allSatisfy({ $0 == 0 }), address.bytes[10] == 0xFF, address.bytes[11] == 0xFF else { return nil }
+        guard !address.isIPv4, address.bytes[..<10].allSatisfy({ $0 == 0 }), address.bytes[10] == 0xFF, address.bytes[11] == 0xFF else {
+            return nil
+        }
         return IPAddress(bytes: Array(address.bytes[12...]))
     }
 

@@ -88,7 +88,9 @@ public struct ObjectReader {
         return time
     }
 
-    public mutating func choice<Value: RawRepresentable & CaseIterable>(_ key: String, as type: Value.Type = Value.self, required: Bool = false) -> Value?
+    public mutating func choice<Value: RawRepresentable & CaseIterable>(
+        _ key: String, as type: Value.Type = Value.self, required: Bool = false
+    ) -> Value?
     where Value.RawValue == String {
         guard let value = present(key, required: required) else { return nil }
         guard let text = value.stringValue, let choice = Value(rawValue: text) else {

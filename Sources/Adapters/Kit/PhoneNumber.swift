@@ -10,7 +10,9 @@ public enum PhoneNumber {
         var index = 0
         while index < characters.count {
             let character = characters[index]
-            if character == "(", index + 2 < characters.count, characters[index + 1] == "0", characters[index + 2] == ")", cleaned.hasPrefix("+") {
+            if character == "(", index + 2 < characters.count, characters[index + 1] == "0", characters[index + 2] == ")",
+                cleaned.hasPrefix("+")
+            {
                 index += 3
                 continue
             }

@@ -47,7 +47,8 @@ public struct MailContent: Hashable, Sendable {
     /// Further headers by name; structural ones are refused by the adapter.
     public var headers: [String: String]
 
-    public init(subject: String, text: String? = nil, html: String? = nil, attachments: [Attachment] = [], headers: [String: String] = [:]) {
+    public init(subject: String, text: String? = nil, html: String? = nil, attachments: [Attachment] = [], headers: [String: String] = [:])
+    {
         self.subject = subject
         self.text = text
         self.html = html

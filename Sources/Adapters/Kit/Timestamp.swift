@@ -85,7 +85,9 @@ extension Timestamp: CustomStringConvertible, LosslessStringConvertible {
         if !scanner.skip("Z", "z") {
             let sign: Int64
             if scanner.skip("+") { sign = 1 } else if scanner.skip("-") { sign = -1 } else { return nil }
-            guard let hours = scanner.number(2), scanner.skip(":"), let minutes = scanner.number(2), hours < 24, minutes < 60 else { return nil }
+            guard let hours = scanner.number(2), scanner.skip(":"), let minutes = scanner.number(2), hours < 24, minutes < 60 else {
+                return nil
+            }
             offset = sign * Int64(hours * 3600 + minutes * 60)
         }
         guard scanner.isAtEnd else { return nil }

@@ -10,7 +10,8 @@ public struct WebURL: Hashable, Sendable {
 
     /// `nil` for anything with blanks, control or non-ASCII characters, another scheme, no host, or a port out of range.
     public init?(_ text: String) {
-        guard text.utf8.count <= 2048, text.utf8.allSatisfy({ (0x21...0x7E).contains($0) && $0 != 0x5C && $0 != 0x22 && $0 != 0x3C && $0 != 0x3E }),
+        guard text.utf8.count <= 2048,
+            text.utf8.allSatisfy({ (0x21...0x7E).contains($0) && $0 != 0x5C && $0 != 0x22 && $0 != 0x3C && $0 != 0x3E }),
             let colon = text.firstRange(of: "://")
         else { return nil }
         let scheme = text[..<colon.lowerBound].lowercased()
@@ -28,7 +29,8 @@ public struct WebURL: Hashable, Sendable {
         if authority.hasPrefix("[") {
             guard let close = authority.firstIndex(of: "]") else { return nil }
             let after = authority[authority.index(after: close)...]
-            guard after.isEmpty || after.hasPrefix(":"), IPAddress(authority[authority.index(after: authority.startIndex)..<close]) != nil else { return nil }
+            guard after.isEmpty || after.hasPrefix(":"), IPAddress(authority[authority.index(after: authority.startIndex)..<close]) != nil
+            else { return nil }
             portText = after.isEmpty ? nil : after.dropFirst()
             authority = authority[...close]
         } else if let colon = authority.firstIndex(of: ":") {
