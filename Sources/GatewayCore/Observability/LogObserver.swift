@@ -1,0 +1,37 @@
+import AdapterKit
+import GatewayModel
+public import Logging
+
+/// Writes what operators need to know to the log; what happens thousands of times a second is only there at debug level.
+public struct LogObserver: DeliveryObserver {
+    private let logger: Logger
+
+    public init(_ logger: Logger) { self.logger = logger }
+
+    public func observe(_ event: GatewayEvent) {
+        switch event {
+        case .accepted, .claimed, .changed, .quoteAction, .suppressionAdded: break
+        case .attempted(let channel, let outcome, let failure, let took):
+            guard logger.logLevel <= .debug else { return }
+            logger.debug(
+                "attempt ended",
+                metadata: [
+                    "channel": "\(channel)", "outcome": "\(outcome.rawValue)", "class": "\(failure?.errorClass.rawValue ?? "")",
+                    "code": "\(failure?.code ?? "")", "seconds": "\(took.inSeconds)",
+                ])
+        case .leaseLost(let channel): logger.warning("a result came after its lease was lost", metadata: ["channel": "\(channel)"])
+        case .settlementFailed(let channel, let error):
+            logger.error("a result could not be recorded", metadata: ["channel": "\(channel)", "error": "\(error)"])
+        case .circuit(let channel, let state): logger.warning("circuit changed", metadata: ["channel": "\(channel)", "state": "\(state.rawValue)"])
+        case .accountPaused(let channel, let failure):
+            logger.error(
+                "account paused",
+                metadata: ["channel": "\(channel)", "class": "\(failure.errorClass.rawValue)", "code": "\(failure.code ?? "")", "why": "\(failure.message)"])
+        case .accountResumed(let channel): logger.notice("account resumed", metadata: ["channel": "\(channel)"])
+        case .storeFailed(let during, let error): logger.error("store failed", metadata: ["during": "\(during)", "error": "\(error)"])
+        case .recovered(let channel, let count):
+            logger.notice("took up what a stopped node left", metadata: ["channel": "\(channel)", "count": "\(count)"])
+        case .purged(let rows): logger.info("retention removed rows", metadata: ["rows": "\(rows)"])
+        }
+    }
+}
