@@ -16,7 +16,8 @@ extension DefaultWorkflow {
                 "Heb je een vraag? Stel hem gerust, we denken graag mee.")),
         DefaultText(
             trigger: "quote_accepted",
-            chat: "Top {{lead.firstName}}, je akkoord op offerte {{quote.number}} is binnen. We plannen het graag met je in: {{links.scheduling}}",
+            chat:
+                "Top {{lead.firstName}}, je akkoord op offerte {{quote.number}} is binnen. Plan het hier in: {{links.scheduling}}",
             subject: "We hebben je akkoord op offerte {{quote.number}} ontvangen",
             mail: letter(
                 "lead.firstName", "Bedankt voor je vertrouwen. Je akkoord op offerte {{quote.number}} is bij ons binnen.",
@@ -25,13 +26,15 @@ extension DefaultWorkflow {
             trigger: "quote_accepted", audience: "partner",
             subject: "Offerte {{quote.number}} is geaccepteerd door {{lead.name}}",
             mail: letter(
-                "partner.name", "Goed nieuws: {{lead.name}} heeft offerte {{quote.number}} geaccepteerd.", "Totaal: {{quote.totalFormatted}}")),
+                "partner.name", "Goed nieuws: {{lead.name}} heeft offerte {{quote.number}} geaccepteerd.",
+                "Totaal: {{quote.totalFormatted}}")),
         DefaultText(
             trigger: "quote_rejected",
             chat: "Hoi {{lead.firstName}}, jammer dat offerte {{quote.number}} niet is wat je zocht. Iets aanpassen? Laat het ons weten!",
             subject: "Je hebt offerte {{quote.number}} afgewezen",
             mail: letter(
-                "lead.firstName", "We hebben je afwijzing van offerte {{quote.number}} ontvangen. Jammer, maar bedankt voor het laten weten.",
+                "lead.firstName",
+                "We hebben je afwijzing van offerte {{quote.number}} ontvangen. Jammer, maar bedankt voor het laten weten.",
                 "Kunnen we iets aanpassen? Laat het ons weten, dan maken we graag een nieuw voorstel.")),
         DefaultText(
             trigger: "appointment_created",
@@ -61,12 +64,16 @@ extension DefaultWorkflow {
             trigger: "quote_question_asked", audience: "partner",
             chat: "Hoi {{partner.name}}, {{lead.name}} heeft een vraag over offerte {{quote.number}}: {{links.view}}",
             subject: "{{lead.name}} heeft een vraag over offerte {{quote.number}}",
-            mail: letter("partner.name", "{{lead.name}} heeft een vraag gesteld over offerte {{quote.number}}.", "Bekijk de vraag hier:\n{{links.view}}")),
+            mail: letter(
+                "partner.name", "{{lead.name}} heeft een vraag gesteld over offerte {{quote.number}}.",
+                "Bekijk de vraag hier:\n{{links.view}}")),
         DefaultText(
             trigger: "quote_question_answered",
             chat: "Hoi {{lead.firstName}}, we hebben je vraag over offerte {{quote.number}} beantwoord: {{links.view}}",
             subject: "Antwoord op je vraag over offerte {{quote.number}}",
-            mail: letter("lead.firstName", "We hebben je vraag over offerte {{quote.number}} beantwoord.", "Lees het antwoord hier:\n{{links.view}}")),
+            mail: letter(
+                "lead.firstName", "We hebben je vraag over offerte {{quote.number}} beantwoord.", "Lees het antwoord hier:\n{{links.view}}")
+        ),
     ]
 
     private static let appointmentLines = "Datum: {{appointment.date}}\nTijd: {{appointment.time}}\nPlaats: {{appointment.location}}"

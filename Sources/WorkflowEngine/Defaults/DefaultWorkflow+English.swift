@@ -39,7 +39,8 @@ extension DefaultWorkflow {
             mail: letter("lead.firstName", "Your appointment is set.", appointmentLines)),
         DefaultText(
             trigger: "appointment_reminder",
-            chat: "Hi {{lead.firstName}}, see you soon! Your appointment: {{appointment.date}} {{appointment.time}} {{appointment.location}}",
+            chat:
+                "Hi {{lead.firstName}}, see you soon! Your appointment: {{appointment.date}} {{appointment.time}} {{appointment.location}}",
             subject: "A reminder of your appointment",
             mail: letter("lead.firstName", "We will see you soon. This is your appointment:", appointmentLines)),
         DefaultText(
@@ -54,7 +55,8 @@ extension DefaultWorkflow {
             chat: "Hi {{lead.firstName}}, the job is done! Happy with it? A review would help us a lot: {{org.reviewUrl}}",
             subject: "The job is done",
             mail: letter(
-                "lead.firstName", "The work is finished. Thank you for choosing us.", "A short review helps us and others:\n{{org.reviewUrl}}")),
+                "lead.firstName", "The work is finished. Thank you for choosing us.",
+                "A short review helps us and others:\n{{org.reviewUrl}}")),
         DefaultText(
             trigger: "quote_question_asked", audience: "partner",
             chat: "Hi {{partner.name}}, {{lead.name}} has a question about quote {{quote.number}}: {{links.view}}",
@@ -64,7 +66,8 @@ extension DefaultWorkflow {
             trigger: "quote_question_answered",
             chat: "Hi {{lead.firstName}}, we answered your question about quote {{quote.number}}: {{links.view}}",
             subject: "The answer to your question about quote {{quote.number}}",
-            mail: letter("lead.firstName", "We answered your question about quote {{quote.number}}.", "Read the answer here:\n{{links.view}}")),
+            mail: letter(
+                "lead.firstName", "We answered your question about quote {{quote.number}}.", "Read the answer here:\n{{links.view}}")),
     ]
 
     private static let appointmentLines = "Date: {{appointment.date}}\nTime: {{appointment.time}}\nPlace: {{appointment.location}}"

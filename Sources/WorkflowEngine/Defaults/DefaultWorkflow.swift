@@ -23,7 +23,8 @@ public enum DefaultWorkflow {
                 DefaultStep(trigger: text.trigger, channel: .email, audience: text.audience, subject: text.subject, body: text.mail)
             ]
             if let chat = text.chat {
-                steps.insert(DefaultStep(trigger: text.trigger, channel: .whatsapp, audience: text.audience, subject: nil, body: chat), at: 0)
+                steps.insert(
+                    DefaultStep(trigger: text.trigger, channel: .whatsapp, audience: text.audience, subject: nil, body: chat), at: 0)
             }
             return steps
         }

@@ -46,7 +46,8 @@ extension String {
     var withoutControls: String {
         guard utf8.contains(where: { ($0 < 0x20 && $0 != 0x0A && $0 != 0x09) || $0 == 0x7F }) else { return self }
         let unified = replacing("\r\n", with: "\n").replacing("\r", with: "\n")
-        return String(String.UnicodeScalarView(unified.unicodeScalars.filter { $0.value >= 0x20 && $0.value != 0x7F || $0 == "\n" || $0 == "\t" }))
+        return String(
+            String.UnicodeScalarView(unified.unicodeScalars.filter { $0.value >= 0x20 && $0.value != 0x7F || $0 == "\n" || $0 == "\t" }))
     }
 
     /// The text with the five characters replaced that mean something in HTML text and in quoted attributes.

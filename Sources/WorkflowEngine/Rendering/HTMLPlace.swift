@@ -91,7 +91,10 @@ struct HTMLPlace {
         switch byte {
         case 0x3E: closeTag()
         case 0x61...0x7A, 0x41...0x5A, 0x30...0x39, 0x2F, 0x21, 0x2D:
-            if tagName.isEmpty, (0x30...0x39).contains(byte) || byte == 0x2D { return state = .text }
+            if tagName.isEmpty, (0x30...0x39).contains(byte) || byte == 0x2D {
+                state = .text
+                return
+            }
             tagName.append(lowered(byte))
             if tagName == Array("!--".utf8) {
                 state = .comment

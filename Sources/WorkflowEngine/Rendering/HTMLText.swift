@@ -67,11 +67,13 @@ public enum HTMLText {
     }
 
     static let blockTags: Set<String> = [
-        "p", "div", "li", "ul", "ol", "table", "tr", "h1", "h2", "h3", "h4", "h5", "h6", "blockquote", "pre", "hr", "center", "section", "article",
+        "p", "div", "li", "ul", "ol", "table", "tr", "h1", "h2", "h3", "h4", "h5", "h6", "blockquote", "pre", "hr", "center", "section",
+        "article",
         "header", "footer", "html", "body",
     ]
     private static let knownTags = blockTags.union([
-        "br", "a", "b", "strong", "i", "em", "u", "s", "del", "strike", "span", "font", "small", "big", "sup", "sub", "code", "img", "td", "th",
+        "br", "a", "b", "strong", "i", "em", "u", "s", "del", "strike", "span", "font", "small", "big", "sup", "sub", "code", "img", "td",
+        "th",
         "tbody", "thead", "tfoot", "head", "title", "style", "script", "meta", "link", "ins", "mark", "q", "!doctype",
     ])
 }

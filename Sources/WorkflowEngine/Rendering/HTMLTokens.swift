@@ -102,12 +102,19 @@ private func decoded(_ name: Substring) -> String? {
 
 /// The names people and editors really write in messages (HTML standard, section 13.5).
 private let entities: [String: String] = [
-    "amp": "&", "lt": "<", "gt": ">", "quot": "\"", "apos": "'", "nbsp": " ", "euro": "€", "pound": "£", "cent": "¢", "yen": "¥", "copy": "©",
-    "reg": "®", "trade": "™", "hellip": "…", "ndash": "–", "mdash": "—", "lsquo": "‘", "rsquo": "’", "sbquo": "‚", "ldquo": "“", "rdquo": "”",
-    "bdquo": "„", "laquo": "«", "raquo": "»", "bull": "•", "middot": "·", "deg": "°", "plusmn": "±", "times": "×", "divide": "÷", "frac12": "½",
-    "frac14": "¼", "frac34": "¾", "sup2": "²", "sup3": "³", "szlig": "ß", "agrave": "à", "aacute": "á", "acirc": "â", "auml": "ä", "aring": "å",
-    "aelig": "æ", "ccedil": "ç", "egrave": "è", "eacute": "é", "ecirc": "ê", "euml": "ë", "igrave": "ì", "iacute": "í", "icirc": "î", "iuml": "ï",
-    "ntilde": "ñ", "ograve": "ò", "oacute": "ó", "ocirc": "ô", "ouml": "ö", "oslash": "ø", "ugrave": "ù", "uacute": "ú", "ucirc": "û", "uuml": "ü",
-    "yacute": "ý", "yuml": "ÿ", "Agrave": "À", "Aacute": "Á", "Auml": "Ä", "Ccedil": "Ç", "Egrave": "È", "Eacute": "É", "Euml": "Ë", "Iuml": "Ï",
+    "amp": "&", "lt": "<", "gt": ">", "quot": "\"", "apos": "'", "nbsp": " ", "euro": "€", "pound": "£", "cent": "¢", "yen": "¥",
+    "copy": "©",
+    "reg": "®", "trade": "™", "hellip": "…", "ndash": "–", "mdash": "—", "lsquo": "‘", "rsquo": "’", "sbquo": "‚", "ldquo": "“",
+    "rdquo": "”",
+    "bdquo": "„", "laquo": "«", "raquo": "»", "bull": "•", "middot": "·", "deg": "°", "plusmn": "±", "times": "×", "divide": "÷",
+    "frac12": "½",
+    "frac14": "¼", "frac34": "¾", "sup2": "²", "sup3": "³", "szlig": "ß", "agrave": "à", "aacute": "á", "acirc": "â", "auml": "ä",
+    "aring": "å",
+    "aelig": "æ", "ccedil": "ç", "egrave": "è", "eacute": "é", "ecirc": "ê", "euml": "ë", "igrave": "ì", "iacute": "í", "icirc": "î",
+    "iuml": "ï",
+    "ntilde": "ñ", "ograve": "ò", "oacute": "ó", "ocirc": "ô", "ouml": "ö", "oslash": "ø", "ugrave": "ù", "uacute": "ú", "ucirc": "û",
+    "uuml": "ü",
+    "yacute": "ý", "yuml": "ÿ", "Agrave": "À", "Aacute": "Á", "Auml": "Ä", "Ccedil": "Ç", "Egrave": "È", "Eacute": "É", "Euml": "Ë",
+    "Iuml": "Ï",
     "Ouml": "Ö", "Uuml": "Ü", "check": "✓", "rarr": "→", "larr": "←", "zwnj": "", "shy": "",
 ]

@@ -6,22 +6,30 @@ struct KnownVariables {
 
     init(_ input: VariableInput) {
         let language = Language(locale: input.locale)
-        put("lead", [
-            "id": input.lead.id, "name": input.lead.name, "email": input.lead.email, "phone": input.lead.phone, "address": input.lead.address,
-            "street": input.lead.street, "houseNumber": input.lead.houseNumber, "zipCode": input.lead.zipCode, "city": input.lead.city,
-            "serviceType": input.lead.serviceType, "source": input.lead.source,
-        ])
+        put(
+            "lead",
+            [
+                "id": input.lead.id, "name": input.lead.name, "email": input.lead.email, "phone": input.lead.phone,
+                "address": input.lead.address,
+                "street": input.lead.street, "houseNumber": input.lead.houseNumber, "zipCode": input.lead.zipCode, "city": input.lead.city,
+                "serviceType": input.lead.serviceType, "source": input.lead.source,
+            ])
         for (root, person) in [("agent", input.agent), ("partner", input.partner ?? input.agent)] {
             put(root, ["name": person.name, "email": person.email, "phone": person.phone])
         }
         put("org", ["name": input.organization.name, "reviewUrl": input.organization.reviewURL])
         let links = Links(input)
-        put("links", ["view": links.view, "accept": links.view, "download": links.download, "scheduling": links.track, "track": links.track])
+        put(
+            "links",
+            ["view": links.view, "accept": links.view, "download": links.download, "scheduling": links.track, "track": links.track])
         let zone = input.timeZone?.unlessBlank ?? DateFormat.defaultZone
-        put("quote", [
-            "id": input.quote.id, "number": input.quote.number, "reason": input.quote.reason, "previewUrl": links.view,
-            "downloadUrl": links.download, "validUntil": input.quote.validUntil.map { DateFormat.day($0, language: language, zone: zone) },
-        ])
+        put(
+            "quote",
+            [
+                "id": input.quote.id, "number": input.quote.number, "reason": input.quote.reason, "previewUrl": links.view,
+                "downloadUrl": links.download,
+                "validUntil": input.quote.validUntil.map { DateFormat.day($0, language: language, zone: zone) },
+            ])
         put("appointment", [:])
         put("offer", [:])
         if let cents = input.quote.totalCents {

@@ -66,7 +66,9 @@ struct TemplateCompiler {
         }
         let reference = Template.Reference(keys: keys.map { $0.lowercased() }, name: String(dotted))
         guard let escaping else {
-            return fault("{{\(dotted)}} stands where no value can be made safe: in a script or style, a name, or an attribute without quotes", at: position)
+            return fault(
+                "{{\(dotted)}} stands where no value can be made safe: in a script or style, a name, or an attribute without quotes",
+                at: position)
         }
         switch dialect {
         case .text: break

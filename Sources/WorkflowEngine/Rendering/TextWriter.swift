@@ -84,7 +84,9 @@ struct TextWriter {
     private mutating func finish(_ link: (address: String, start: Int)) {
         let address = link.address.trimmed
         let text = String(output.dropFirst(link.start)).trimmed
-        let shown = address.lowercased().hasPrefix("mailto:") ? String(address.dropFirst(7)) : address.hasPrefix("tel:") ? String(address.dropFirst(4)) : address
+        let shown =
+            address.lowercased().hasPrefix("mailto:")
+            ? String(address.dropFirst(7)) : address.hasPrefix("tel:") ? String(address.dropFirst(4)) : address
         guard !shown.isEmpty, !shown.hasPrefix("#"), address.hasHarmlessScheme, shown != text else { return }
         output += text.isEmpty ? shown : " (\(shown))"
     }

@@ -16,7 +16,8 @@ public struct VariableInput: Hashable, Sendable {
         public var source: String?
 
         public init(
-            id: String? = nil, name: String? = nil, email: String? = nil, phone: String? = nil, address: String? = nil, street: String? = nil,
+            id: String? = nil, name: String? = nil, email: String? = nil, phone: String? = nil, address: String? = nil,
+            street: String? = nil,
             houseNumber: String? = nil, zipCode: String? = nil, city: String? = nil, serviceType: String? = nil, source: String? = nil
         ) {
             self.id = id

@@ -123,7 +123,9 @@ import WorkflowEngine
     }
 
     @Test func namesFallBackAndDatesFollowTheZone() throws {
-        #expect(try text("{{lead.name}} {{agent.name}} {{partner.name}} {{lead.firstName}}", VariableInput()) == "klant adviseur adviseur klant")
+        #expect(
+            try text("{{lead.name}} {{agent.name}} {{partner.name}} {{lead.firstName}}", VariableInput()) == "klant adviseur adviseur klant"
+        )
         #expect(try text("{{quote.validUntil}}") == "1 maart 2026")
         let time = Timestamp(year: 2026, month: 3, day: 1)
         #expect(DateFormat.day(time, language: .english, zone: "UTC") == "1 March 2026")
@@ -134,7 +136,8 @@ import WorkflowEngine
     @Test func everyFaultOfATemplateIsFound() throws {
         let faults = #expect(throws: Faults.self) {
             try ContentRenderer(
-                ContentTemplates(form: .mail, subject: #"a\nb {{}}"#, body: "{{lead.}}\n{{#each}} {{lead.name {{x}}\n<a href={{org.name}}>{{"))
+                ContentTemplates(
+                    form: .mail, subject: #"a\nb {{}}"#, body: "{{lead.}}\n{{#each}} {{lead.name {{x}}\n<a href={{org.name}}>{{"))
         }
         #expect(faults?.list.map(\.path) == ["templateSubject"] + Array(repeating: "templateBody", count: 5))
         #expect(faults?.list.last?.message.hasPrefix("line 3") == true)
@@ -150,16 +153,16 @@ import WorkflowEngine
 
     @Test func textBecomesSimpleHTMLWithLinks() throws {
         let json = try mail("x", "Hoi <jan@x.nl>\nzie {{links.view}}.\n\nGroet")
-        #expect(
-            json["html"]
-                == "<p>Hoi &lt;jan@x.nl&gt;<br>\nzie <a href=\"https://q.example/quote/tok\">https://q.example/quote/tok</a>.</p>\n<p>Groet</p>")
+        let link = "<a href=\"https://q.example/quote/tok\">https://q.example/quote/tok</a>"
+        #expect(json["html"]?.stringValue == "<p>Hoi &lt;jan@x.nl&gt;<br>\nzie \(link).</p>\n<p>Groet</p>")
     }
 
     @Test func chatTemplatesAreFilledIn() throws {
         var input = Self.full
         input.lead.name = "a\n\tb     c"
         let stored: JSONValue = [
-            "name": "hello", "language": "nl", "components": [["type": "body", "parameters": [["type": "text", "text": "{{lead.name}}"]]]],
+            "name": "hello", "language": "nl",
+            "components": [["type": "body", "parameters": [["type": "text", "text": "{{lead.name}}"]]]],
         ]
         let result = ContentRenderer.render(ContentTemplates(form: .chat, chatTemplate: stored), with: TemplateVariables(input))
         guard case .content(let content) = result else { throw Unexpected(result: result) }
@@ -170,7 +173,8 @@ import WorkflowEngine
         var input = Self.full
         input.lead.name = #"x","y":{"z": 1}"#
         let body = #"{"n": {{lead.name}}, "t": "Hoi {{lead.name}}", "c": {{quote.totalCents}}, "m": {{lead.zip}}}"#
-        let result = ContentRenderer.render(ContentTemplates(form: .data, body: body, dataType: "quote_sent"), with: TemplateVariables(input))
+        let result = ContentRenderer.render(
+            ContentTemplates(form: .data, body: body, dataType: "quote_sent"), with: TemplateVariables(input))
         guard case .content(let content) = result else { throw Unexpected(result: result) }
         let name = JSONValue(input.lead.name)
         #expect(
@@ -192,7 +196,8 @@ import WorkflowEngine
         var input = Self.full
         input.organization.reviewURL = "java\u{9}script:alert(1)"
         input.lead.name = "a&b c\""
-        let template = try Template(#"<a href="{{org.reviewUrl}}" title="{{lead.name}}">x</a><a href="https://x.nl/?q={{lead.name}}">"#, as: .html)
+        let template = try Template(
+            #"<a href="{{org.reviewUrl}}" title="{{lead.name}}">x</a><a href="https://x.nl/?q={{lead.name}}">"#, as: .html)
         #expect(
             try template.render(TemplateVariables(input))
                 == ##"<a href="#" title="a&amp;b c&quot;">x</a><a href="https://x.nl/?q=a%26b%20c%22">"##)
@@ -205,7 +210,8 @@ import WorkflowEngine
         var generator = SeededGenerator(state: 7)
         let alphabet = Array("<>{}\"'&\\/=: \n\t#*_~abcé;-!")
         for _ in 0..<300 {
-            let value = String((0..<Int.random(in: 0...24, using: &generator)).map { _ in alphabet.randomElement(using: &generator) ?? "x" })
+            let value = String(
+                (0..<Int.random(in: 0...24, using: &generator)).map { _ in alphabet.randomElement(using: &generator) ?? "x" })
             var input = Self.full
             input.quote.reason = value
             let html = try Template(#"<p title="{{quote.reason}}">{{quote.reason}}</p>"#, as: .html).render(TemplateVariables(input))
@@ -213,7 +219,7 @@ import WorkflowEngine
             let json = try JSONValue(
                 parsing: try Template(#"{"a": {{quote.reason}}, "b": "{{quote.reason}}"}"#, as: .json).render(TemplateVariables(input)))
             #expect(json.objectValue?.count == 2)
-            #expect(try text("[{{quote.reason}}]", input).hasPrefix("[" + value.prefix { $0 != " " && $0 != "\n" && $0 != "\t" }) || value.first?.isWhitespace == true)
+            #expect(try text("[{{quote.reason}}]", input) == (value.allSatisfy(\.isWhitespace) ? "[]" : "[\(value.trimmingBlanks)]"))
         }
     }
 
@@ -231,6 +237,14 @@ import WorkflowEngine
                 #expect(!(try content.json().text.contains("{{")))
             }
         }
+    }
+}
+
+extension String {
+    fileprivate var trimmingBlanks: String {
+        var rest = drop(while: \.isWhitespace)
+        while let last = rest.last, last.isWhitespace { rest = rest.dropLast() }
+        return String(rest)
     }
 }
 
