@@ -1,11 +1,5 @@
 import Synchronization
 
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#endif
-
 /// 128 bits in the form of RFC 9562.
 public struct UUIDBits: Hashable, Comparable, Sendable {
     public let high: UInt64
@@ -83,9 +77,7 @@ public struct UUIDBits: Hashable, Comparable, Sendable {
     /// A version 7 id: milliseconds, then a counter that keeps ids of this process in order, then randomness (RFC 9562, section 5.7, method 1).
     public static func version7() -> UUIDBits {
         let (millisecond, sequence) = sequenceOfThisProcess.withLock { last in
-            var time = timespec()
-            clock_gettime(CLOCK_REALTIME, &time)
-            let now = UInt64(time.tv_sec) * 1000 + UInt64(time.tv_nsec) / 1_000_000
+            let now = UInt64(SystemClock().now.microseconds / 1000)
             if now > last.millisecond {
                 last = (now, 0)
             } else if last.sequence == 0xFFF {
