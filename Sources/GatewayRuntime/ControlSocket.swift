@@ -1,0 +1,82 @@
+import AdapterKit
+import Foundation
+import Logging
+import NIOCore
+import NIOPosix
+public import ServiceLifecycle
+
+/// Lets commands reach a running daemon: a Unix socket beside the store's file, one JSON command and one JSON answer a connection.
+///
+/// Whoever may write the file's folder may use it; it is made with mode 0600.
+public struct ControlSocket: Service {
+    private let path: String
+    private let administration: Administration
+    private let logger: Logger
+
+    init(path: String, administration: Administration, logger: Logger) {
+        self.path = path
+        self.administration = administration
+        self.logger = logger
+    }
+
+    public static func path(forStore storePath: String) -> String { storePath + ".sock" }
+
+    public func run() async throws {
+        let server = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+            .bind(unixDomainSocketPath: path, cleanupExistingSocketFile: true) { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try NIOAsyncChannel<ByteBuffer, ByteBuffer>(
+                        wrappingChannelSynchronously: channel, configuration: .init(isOutboundHalfClosureEnabled: true))
+                }
+            }
+        chmod(path, 0o600)
+        let channel = server.channel
+        try await withGracefulShutdownHandler {
+            try await server.executeThenClose { connections in
+                try await withThrowingDiscardingTaskGroup { group in
+                    for try await connection in connections { group.addTask { await serve(connection) } }
+                }
+            }
+        } onGracefulShutdown: {
+            channel.close(promise: nil)
+        }
+        unlink(path)
+    }
+
+    private func serve(_ connection: NIOAsyncChannel<ByteBuffer, ByteBuffer>) async {
+        do {
+            try await connection.executeThenClose { inbound, outbound in
+                var request = ByteBuffer()
+                for try await part in inbound {
+                    request.writeImmutableBuffer(part)
+                    if request.readableBytes > 65_536 || part.readableBytesView.last == 0x0A { break }
+                }
+                let answer: Administration.Answer
+                if let command = try? JSONDecoder().decode(Administration.Command.self, from: Data(request.readableBytesView)) {
+                    answer = await administration.run(command)
+                } else {
+                    answer = .refused("the running daemon does not know this command; it may be of another version")
+                }
+                try await outbound.write(ByteBuffer(bytes: try JSONEncoder().encode(answer) + [0x0A]))
+                outbound.finish()
+            }
+        } catch { logger.debug("a control connection ended early") }
+    }
+
+    /// Gives a command to the daemon that has the store open; nil when none listens.
+    public static func send(_ command: Administration.Command, toStore storePath: String) async throws -> Administration.Answer? {
+        guard
+            let channel = try? await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+                .connect(unixDomainSocketPath: path(forStore: storePath))
+                .flatMapThrowing({ channel in
+                    try NIOAsyncChannel<ByteBuffer, ByteBuffer>(wrappingChannelSynchronously: channel)
+                }).get()
+        else { return nil }
+        return try await channel.executeThenClose { inbound, outbound in
+            try await outbound.write(ByteBuffer(bytes: try JSONEncoder().encode(command) + [0x0A]))
+            var reply = ByteBuffer()
+            for try await part in inbound { reply.writeImmutableBuffer(part) }
+            return try JSONDecoder().decode(Administration.Answer.self, from: Data(reply.readableBytesView))
+        }
+    }
+}

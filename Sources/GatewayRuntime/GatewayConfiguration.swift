@@ -1,0 +1,62 @@
+public import AdapterKit
+public import GatewayCore
+public import QuoteBridge
+
+/// Everything a gateway is told before it starts; checked, with defaults filled in.
+public struct GatewayConfiguration: Sendable {
+    public struct HTTP: Hashable, Sendable {
+        public var host = "127.0.0.1"
+        public var port = 8080
+        public var publicBaseURL: String?
+        public var trustedProxies: [String] = []
+        public var allowedOrigins: [String] = []
+        public init() {}
+    }
+
+    public struct JWT: Hashable, Sendable {
+        public var algorithm: String
+        public var secret: Secret?
+        public var jwks: String?
+        public var issuer: String?
+        public var audience: String?
+        public var organizationClaim = "org"
+        public var rolesClaim = "roles"
+    }
+
+    public struct Limits: Hashable, Sendable {
+        public var publicUnknownTokensPerMinute = 30
+        public var publicCallsPerTokenPerMinute = 300
+        public init() {}
+    }
+
+    /// One configured channel: the account's settings for its adapter, and how core treats its deliveries.
+    public struct ChannelSection: Sendable {
+        public var settings: AdapterSettings
+        public var policy: ChannelPolicy
+
+        public init(settings: AdapterSettings, policy: ChannelPolicy) {
+            self.settings = settings
+            self.policy = policy
+        }
+    }
+
+    public var http = HTTP()
+    /// The file of the embedded store.
+    public var storePath: String
+    /// Whether pending migrations are applied at the start, or their absence refused.
+    public var appliesMigrations = true
+    /// The text of the keyring that seals secrets.
+    public var keyring: Secret
+    public var jwt: JWT?
+    public var networkAllow: [AddressBlock] = []
+    public var channels: [ChannelName: ChannelSection] = [:]
+    public var dispatch = DispatchConfiguration()
+    public var quotes = BridgeConfiguration()
+    public var limits = Limits()
+    public var retention = RetentionPolicy()
+
+    public init(storePath: String, keyring: Secret) {
+        self.storePath = storePath
+        self.keyring = keyring
+    }
+}
