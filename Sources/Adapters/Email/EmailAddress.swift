@@ -99,7 +99,9 @@ public struct EmailAddress: Hashable, Sendable {
             // Two spellings of one mailbox become one: quotes stay only where they are needed.
             local = isDotAtom(content[...]) ? content : MIMEEncoding.quotedString(content)
         } else {
-            guard isDotAtom(text) else { throw EndpointError("the part before the @ holds a character, a blank or a dot that may not stand there") }
+            guard isDotAtom(text) else {
+                throw EndpointError("the part before the @ holds a character, a blank or a dot that may not stand there")
+            }
             local = String(text)
         }
         guard local.utf8.count <= 64 else { throw EndpointError("the part before the @ has at most 64 bytes") }

@@ -28,7 +28,8 @@ struct EmailSettings: Hashable, Sendable {
 
         var from: EmailAddress?
         do { from = try EmailAddress(settings.string("from") ?? "") } catch { faults.append(Fault("from", error.message)) }
-        let clientName = settings.string("clientName") ?? from.flatMap { $0.domain.utf8.allSatisfy { $0 < 0x80 } ? $0.domain : nil } ?? "localhost"
+        let clientName =
+            settings.string("clientName") ?? from.flatMap { $0.domain.utf8.allSatisfy { $0 < 0x80 } ? $0.domain : nil } ?? "localhost"
         if !Self.isName(clientName) { faults.append(Fault("clientName", "must be a host name or an IP address in brackets")) }
 
         let username = settings.string("username").flatMap { $0.isEmpty ? nil : $0 }
@@ -37,9 +38,13 @@ struct EmailSettings: Hashable, Sendable {
         case (.some, nil): faults.append(Fault("password", "is required with a username"))
         case (nil, .some): faults.append(Fault("username", "is required with a password"))
         case (.some(let name), .some(let secret)):
-            if security == .none { faults.append(Fault("security", "must be starttls or tls with a password: it is never sent in clear text")) }
+            if security == .none {
+                faults.append(Fault("security", "must be starttls or tls with a password: it is never sent in clear text"))
+            }
             // NUL separates the parts of SASL PLAIN (RFC 4616).
-            if name.unicodeScalars.contains(where: MIMEEncoding.isControl) { faults.append(Fault("username", "may not hold control characters")) }
+            if name.unicodeScalars.contains(where: MIMEEncoding.isControl) {
+                faults.append(Fault("username", "may not hold control characters"))
+            }
             if secret.reveal().unicodeScalars.contains(where: MIMEEncoding.isControl) {
                 faults.append(Fault("password", "may not hold control characters"))
             }
@@ -47,7 +52,9 @@ struct EmailSettings: Hashable, Sendable {
         }
         // A tenant could otherwise learn which files there are on this machine.
         let caFile = settings.string("caFile").flatMap { $0.isEmpty ? nil : $0 }
-        if caFile != nil, settings.network.isGuarded { faults.append(Fault("caFile", "may be set in the gateway's own configuration only")) }
+        if caFile != nil, settings.network.isGuarded {
+            faults.append(Fault("caFile", "may be set in the gateway's own configuration only"))
+        }
 
         guard faults.isEmpty, let from else { throw Faults(faults) }
         self.from = from
@@ -69,6 +76,9 @@ struct EmailSettings: Hashable, Sendable {
     /// Whether a text can stand for a host: one word of letters, digits and `.-_:[]`.
     private static func isName(_ text: String) -> Bool {
         !text.isEmpty && text.utf8.count <= 255
-            && text.unicodeScalars.allSatisfy { ($0.isASCII ? $0.properties.isAlphabetic || $0.properties.numericType != nil : false) || ".-_:[]".unicodeScalars.contains($0) }
+            && text.unicodeScalars.allSatisfy {
+                ($0.isASCII ? $0.properties.isAlphabetic || $0.properties.numericType != nil : false)
+                    || ".-_:[]".unicodeScalars.contains($0)
+            }
     }
 }

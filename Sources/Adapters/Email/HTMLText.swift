@@ -24,7 +24,8 @@ struct HTMLText {
             rest = rest[open...]
             if rest.hasPrefix("<!--") {
                 rest = rest.firstRange(of: "-->").map { rest[$0.upperBound...] } ?? ""
-            } else if let next = rest.dropFirst().unicodeScalars.first, next.properties.isAlphabetic || "/!?".unicodeScalars.contains(next) {
+            } else if let next = rest.dropFirst().unicodeScalars.first, next.properties.isAlphabetic || "/!?".unicodeScalars.contains(next)
+            {
                 let (tag, after) = Self.tag(rest)
                 handle(tag)
                 rest = after
@@ -70,9 +71,12 @@ struct HTMLText {
         var attributes: [String: String]
     }
 
-    private static let paragraphs: Set<String> = ["p", "h1", "h2", "h3", "h4", "h5", "h6", "ul", "ol", "table", "blockquote", "pre", "hr", "dl"]
+    private static let paragraphs: Set<String> = [
+        "p", "h1", "h2", "h3", "h4", "h5", "h6", "ul", "ol", "table", "blockquote", "pre", "hr", "dl",
+    ]
     private static let blocks: Set<String> = [
-        "div", "tr", "li", "section", "article", "header", "footer", "address", "dt", "dd", "figure", "figcaption", "form", "main", "nav", "aside", "center",
+        "div", "tr", "li", "section", "article", "header", "footer", "address", "dt", "dd", "figure", "figcaption", "form", "main", "nav",
+        "aside", "center",
         "body", "fieldset", "caption", "tbody", "thead", "tfoot",
     ]
     private static let unseen: Set<String> = ["head", "title", "script", "style", "template", "noscript"]
@@ -119,7 +123,9 @@ struct HTMLText {
         let address = decodingEntities(href[...]).filter { !$0.isWhitespace }
         let lower = address.lowercased()
         if lower.hasPrefix("http://") || lower.hasPrefix("https://") { return address }
-        if lower.hasPrefix("mailto:") || lower.hasPrefix("tel:") { return String(address[address.index(after: address.firstIndex(of: ":")!)...]) }
+        if lower.hasPrefix("mailto:") || lower.hasPrefix("tel:") {
+            return String(address[address.index(after: address.firstIndex(of: ":")!)...])
+        }
         return nil
     }
 
@@ -140,7 +146,8 @@ struct HTMLText {
             guard rest.first == "=" else { continue }
             rest = rest.dropFirst().drop(while: \.isWhitespace)
             let value: Substring
-            if let quote = rest.first, quote == "\"" || quote == "'" {
+            // A quote that is never closed is taken for a letter, or the rest of the mail would be lost.
+            if let quote = rest.first, quote == "\"" || quote == "'", rest.dropFirst().contains(quote) {
                 value = rest.dropFirst().prefix { $0 != quote }
                 rest = rest[value.endIndex...].dropFirst()
             } else {
@@ -155,14 +162,22 @@ struct HTMLText {
     // MARK: - Entities
 
     private static let named: [Substring: Character] = [
-        "amp": "&", "lt": "<", "gt": ">", "quot": "\"", "apos": "'", "nbsp": "\u{A0}", "euro": "€", "pound": "£", "cent": "¢", "copy": "©", "reg": "®",
-        "trade": "™", "deg": "°", "middot": "·", "bull": "•", "hellip": "…", "ndash": "–", "mdash": "—", "lsquo": "‘", "rsquo": "’", "sbquo": "‚",
-        "ldquo": "“", "rdquo": "”", "bdquo": "„", "laquo": "«", "raquo": "»", "times": "×", "divide": "÷", "plusmn": "±", "frac12": "½", "frac14": "¼",
-        "frac34": "¾", "sup2": "²", "sup3": "³", "micro": "µ", "para": "¶", "sect": "§", "larr": "←", "rarr": "→", "uarr": "↑", "darr": "↓", "check": "✓",
-        "agrave": "à", "aacute": "á", "acirc": "â", "atilde": "ã", "auml": "ä", "aring": "å", "aelig": "æ", "ccedil": "ç", "egrave": "è", "eacute": "é",
-        "ecirc": "ê", "euml": "ë", "igrave": "ì", "iacute": "í", "icirc": "î", "iuml": "ï", "ntilde": "ñ", "ograve": "ò", "oacute": "ó", "ocirc": "ô",
-        "otilde": "õ", "ouml": "ö", "oslash": "ø", "ugrave": "ù", "uacute": "ú", "ucirc": "û", "uuml": "ü", "yacute": "ý", "yuml": "ÿ", "szlig": "ß",
-        "Agrave": "À", "Aacute": "Á", "Auml": "Ä", "Aring": "Å", "AElig": "Æ", "Ccedil": "Ç", "Egrave": "È", "Eacute": "É", "Euml": "Ë", "Iuml": "Ï",
+        "amp": "&", "lt": "<", "gt": ">", "quot": "\"", "apos": "'", "nbsp": "\u{A0}", "euro": "€", "pound": "£", "cent": "¢", "copy": "©",
+        "reg": "®",
+        "trade": "™", "deg": "°", "middot": "·", "bull": "•", "hellip": "…", "ndash": "–", "mdash": "—", "lsquo": "‘", "rsquo": "’",
+        "sbquo": "‚",
+        "ldquo": "“", "rdquo": "”", "bdquo": "„", "laquo": "«", "raquo": "»", "times": "×", "divide": "÷", "plusmn": "±", "frac12": "½",
+        "frac14": "¼",
+        "frac34": "¾", "sup2": "²", "sup3": "³", "micro": "µ", "para": "¶", "sect": "§", "larr": "←", "rarr": "→", "uarr": "↑", "darr": "↓",
+        "check": "✓",
+        "agrave": "à", "aacute": "á", "acirc": "â", "atilde": "ã", "auml": "ä", "aring": "å", "aelig": "æ", "ccedil": "ç", "egrave": "è",
+        "eacute": "é",
+        "ecirc": "ê", "euml": "ë", "igrave": "ì", "iacute": "í", "icirc": "î", "iuml": "ï", "ntilde": "ñ", "ograve": "ò", "oacute": "ó",
+        "ocirc": "ô",
+        "otilde": "õ", "ouml": "ö", "oslash": "ø", "ugrave": "ù", "uacute": "ú", "ucirc": "û", "uuml": "ü", "yacute": "ý", "yuml": "ÿ",
+        "szlig": "ß",
+        "Agrave": "À", "Aacute": "Á", "Auml": "Ä", "Aring": "Å", "AElig": "Æ", "Ccedil": "Ç", "Egrave": "È", "Eacute": "É", "Euml": "Ë",
+        "Iuml": "Ï",
         "Ntilde": "Ñ", "Ouml": "Ö", "Oslash": "Ø", "Uuml": "Ü", "zwnj": "\u{200C}", "shy": "\u{AD}",
     ]
 
@@ -188,7 +203,9 @@ struct HTMLText {
         guard name.first == "#" else { return named[name] }
         let digits = name.dropFirst()
         let isHexadecimal = digits.first == "x" || digits.first == "X"
-        guard let value = isHexadecimal ? UInt32(digits.dropFirst(), radix: 16) : UInt32(digits), value > 0, let scalar = Unicode.Scalar(value) else { return nil }
+        guard let value = isHexadecimal ? UInt32(digits.dropFirst(), radix: 16) : UInt32(digits), value > 0,
+            let scalar = Unicode.Scalar(value)
+        else { return nil }
         return Character(scalar)
     }
 }

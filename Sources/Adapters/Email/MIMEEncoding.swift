@@ -5,6 +5,9 @@ enum MIMEEncoding {
     /// The longest line that encoded text gets, without its CRLF (RFC 2045, section 6.7; RFC 2047, section 2).
     static let lineLength = 76
 
+    /// From this length on, a header's name stands on a line of its own.
+    private static let longName = 40
+
     // MARK: - Bodies
 
     /// Base64 in lines of 76 characters, each ended by CRLF (RFC 2045, section 6.8).
@@ -77,12 +80,16 @@ enum MIMEEncoding {
     ///
     /// Uses the characters that are safe in a phrase too. `used` is what already stands on the first line.
     static func encodedWords(_ text: String, used: Int) -> [String] {
-        let usesQ = quotedLength(text) <= text.utf8.count * 4 / 3
+        // "Q" as long as much of it stays readable: it is the longer one for most scripts but Latin.
+        let usesQ = quotedLength(text) <= text.utf8.count * 9 / 4
+        let used = used > longName ? 1 : used
         var words: [String] = []
         var payload: [UInt8] = []
         func finishWord() {
             guard !payload.isEmpty else { return }
-            words.append("=?UTF-8?" + (usesQ ? "Q?" + String(decoding: payload.flatMap(quoted), as: UTF8.self) : "B?" + Base64.encode(payload)) + "?=")
+            words.append(
+                "=?UTF-8?" + (usesQ ? "Q?" + String(decoding: payload.flatMap(quoted), as: UTF8.self) : "B?" + Base64.encode(payload))
+                    + "?=")
             payload = []
         }
         func room() -> Int { max(12, (words.isEmpty ? lineLength - used : lineLength - 1) - 12) }
@@ -94,7 +101,11 @@ enum MIMEEncoding {
         for character in text {
             let bytes = Array(character.utf8)
             // A character of many combining marks may not fit one word; its code points always do.
-            if length(bytes) <= 60 { append(bytes) } else { character.unicodeScalars.forEach { append(Array(String($0).utf8)) } }
+            if length(bytes) <= (payload.isEmpty ? room() : 60) {
+                append(bytes)
+            } else {
+                character.unicodeScalars.forEach { append(Array(String($0).utf8)) }
+            }
         }
         finishWord()
         return words
@@ -124,7 +135,8 @@ enum MIMEEncoding {
     /// The parameter `name` of a header with any text as its value (RFC 2231, sections 3 and 4), in pieces that each fit a line.
     static func parameter(_ name: String, _ value: String) -> [String] {
         let plain = quotedString(value)
-        if value.utf8.allSatisfy({ $0 < 0x80 }), plain.utf8.count <= 60 { return ["\(name)=\(plain)"] }
+        // Many readers decode encoded words in a quoted string too, against RFC 2047.
+        if value.utf8.allSatisfy({ $0 < 0x80 }), plain.utf8.count <= 60, !value.contains("=?") { return ["\(name)=\(plain)"] }
         var sections: [String] = [""]
         for scalar in value.unicodeScalars {
             let encoded = String(scalar).utf8.map(percentEncoded).joined()
@@ -148,14 +160,15 @@ enum MIMEEncoding {
     static func field(_ name: String, _ pieces: [String]) -> [UInt8] {
         var lines = name + ":"
         var column = lines.utf8.count
-        let start = column
+        var mayFold = column >= longName
         for piece in pieces {
-            if column + piece.utf8.count > lineLength, column > start {
+            if column + piece.utf8.count > lineLength, mayFold {
                 lines += "\r\n"
                 column = 0
             }
             lines += piece
             column += piece.utf8.count
+            mayFold = true
         }
         return Array(lines.utf8) + crlf
     }

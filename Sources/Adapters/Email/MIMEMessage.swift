@@ -43,7 +43,9 @@ struct MIMEMessage {
         output += MIMEEncoding.field("Subject", MIMEEncoding.unstructured(content.subject, used: "Subject: ".utf8.count))
         // RFC 3834, section 5: vacation responders leave such mail unanswered.
         output += MIMEEncoding.field("Auto-Submitted", [" auto-generated"])
-        for (name, value) in content.headers.sorted(by: { $0.key < $1.key }) { output += MIMEEncoding.field(name, Self.pieces(of: value, in: name)) }
+        for (name, value) in content.headers.sorted(by: { $0.key < $1.key }) {
+            output += MIMEEncoding.field(name, Self.pieces(of: value, in: name))
+        }
         output += MIMEEncoding.field("MIME-Version", [" 1.0"])
         return output
     }

@@ -34,7 +34,8 @@ indirect enum MIMEPart {
         private static func disposition(filename: String) -> [String] {
             let full = MIMEEncoding.parameter("filename", filename)
             let isPlain = full.count == 1 && full[0].hasPrefix("filename=")
-            let fallback = String(String.UnicodeScalarView(filename.unicodeScalars.map { $0.isASCII ? $0 : "_" }).prefix(60))
+            let fallback = String(
+                String.UnicodeScalarView(filename.unicodeScalars.map { $0.isASCII && $0 != "\"" && $0 != "=" ? $0 : "_" }).prefix(60))
             let parameters = isPlain ? full : full + ["filename=" + MIMEEncoding.quotedString(fallback)]
             return [" attachment;"] + parameters.enumerated().map { " " + $1 + ($0 == parameters.count - 1 ? "" : ";") }
         }

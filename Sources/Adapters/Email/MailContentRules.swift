@@ -44,14 +44,16 @@ enum MailContentRules {
 
     /// Headers that say where a message comes from, goes to, or how it is built: the gateway's own, or a relay's.
     private static let structural: Set<String> = [
-        "from", "to", "cc", "bcc", "sender", "subject", "date", "message-id", "mime-version", "auto-submitted", "received", "received-spf", "return-path",
+        "from", "to", "cc", "bcc", "sender", "subject", "date", "message-id", "mime-version", "auto-submitted", "received", "received-spf",
+        "return-path",
         "delivered-to", "dkim-signature", "domainkey-signature", "authentication-results",
     ]
     private static let structuralPrefixes = ["content-", "resent-", "arc-"]
 
     /// Headers with a grammar of their own, in which encoded words have no meaning (RFC 2047, section 5).
     private static let structured: Set<String> = [
-        "in-reply-to", "references", "precedence", "feedback-id", "importance", "priority", "x-priority", "disposition-notification-to", "expires",
+        "in-reply-to", "references", "precedence", "feedback-id", "importance", "priority", "x-priority", "disposition-notification-to",
+        "expires",
         "list-id", "list-help", "list-subscribe", "list-unsubscribe", "list-unsubscribe-post", "list-owner", "list-post", "list-archive",
     ]
 
@@ -61,7 +63,9 @@ enum MailContentRules {
             return "has a header whose name is not made of letters, digits and hyphens"
         }
         let lower = name.lowercased()
-        guard !structural.contains(lower), !structuralPrefixes.contains(where: lower.hasPrefix) else { return "may not set \(name): the gateway does" }
+        guard !structural.contains(lower), !structuralPrefixes.contains(where: lower.hasPrefix) else {
+            return "may not set \(name): the gateway does"
+        }
         return nil
     }
 
@@ -101,6 +105,9 @@ enum MailContentRules {
     }
 
     private static func isToken(_ text: Substring) -> Bool {
-        !text.isEmpty && text.unicodeScalars.allSatisfy { $0.isASCII && $0.value > 0x20 && $0.value < 0x7F && !"()<>@,;:\\\"/[]?=".unicodeScalars.contains($0) }
+        !text.isEmpty
+            && text.unicodeScalars.allSatisfy {
+                $0.isASCII && $0.value > 0x20 && $0.value < 0x7F && !"()<>@,;:\\\"/[]?=".unicodeScalars.contains($0)
+            }
     }
 }

@@ -25,7 +25,8 @@ enum SMTPReplyTable {
         var details: [ClosedRange<Int>]
 
         func matches(_ code: SMTPReply.EnhancedCode) -> Bool {
-            code.class == self.class && (subject == nil || code.subject == subject) && (details.isEmpty || details.contains { $0.contains(code.detail) })
+            code.class == self.class && (subject == nil || code.subject == subject)
+                && (details.isEmpty || details.contains { $0.contains(code.detail) })
         }
     }
 
@@ -65,7 +66,8 @@ enum SMTPReplyTable {
     static func row(for reply: SMTPReply, in phase: MailPhase) -> Row {
         let text = reply.lines.joined(separator: " ").lowercased()
         func fits(_ row: Row) -> Bool {
-            row.phases.contains(phase) && row.codes.contains(reply.code) && (row.words.isEmpty || row.words.contains { !text.ranges(of: $0).isEmpty })
+            row.phases.contains(phase) && row.codes.contains(reply.code)
+                && (row.words.isEmpty || row.words.contains { !text.ranges(of: $0).isEmpty })
         }
         if let code = reply.enhanced, code.class == reply.code / 100,
             let row = enhancedRows.first(where: { $0.enhanced?.matches(code) == true && fits($0) })
@@ -89,7 +91,8 @@ enum SMTPReplyTable {
 
     private static func outcome(of reason: MailFailure.Reason, in phase: MailPhase) -> DeliveryOutcome {
         guard phase != .finalDot else {
-            return .answerLost(DeliveryFailure(.answerLost, "The connection broke off after the whole message had gone out and before the answer came."))
+            return .answerLost(
+                DeliveryFailure(.answerLost, "The connection broke off after the whole message had gone out and before the answer came."))
         }
         let breakdown = breakdown(reason)
         switch breakdown.verdict {
@@ -109,12 +112,17 @@ enum SMTPReplyTable {
         case .tls: Breakdown(verdict: .deferred(.connection), summary: "No secure connection could be made with the mail server.")
         case .timeout: Breakdown(verdict: .deferred(.timeout), summary: "The mail server did not answer in time; nothing was handed over.")
         case .protocolViolation: Breakdown(verdict: .deferred(.providerUnavailable), summary: "What the server sent is not SMTP.")
-        case .forbiddenAddress: Breakdown(verdict: .channelFault(.policy), summary: "The mail server's address is not one that may be called.")
-        case .startTLSUnavailable: Breakdown(verdict: .channelFault(.configuration), summary: "The mail server offers no STARTTLS, which is required.")
-        case .authUnavailable: Breakdown(verdict: .channelFault(.configuration), summary: "The mail server offers no login, and a password is set.")
+        case .forbiddenAddress:
+            Breakdown(verdict: .channelFault(.policy), summary: "The mail server's address is not one that may be called.")
+        case .startTLSUnavailable:
+            Breakdown(verdict: .channelFault(.configuration), summary: "The mail server offers no STARTTLS, which is required.")
+        case .authUnavailable:
+            Breakdown(verdict: .channelFault(.configuration), summary: "The mail server offers no login, and a password is set.")
         case .smtputf8Unavailable:
-            Breakdown(verdict: .rejected(.recipientInvalid, .message), summary: "The mail server takes no addresses in other scripts (SMTPUTF8).")
-        case .tooLarge: Breakdown(verdict: .rejected(.contentRejected, .message), summary: "The message is larger than the mail server takes.")
+            Breakdown(
+                verdict: .rejected(.recipientInvalid, .message), summary: "The mail server takes no addresses in other scripts (SMTPUTF8).")
+        case .tooLarge:
+            Breakdown(verdict: .rejected(.contentRejected, .message), summary: "The message is larger than the mail server takes.")
         case .invalidEnvelope: Breakdown(verdict: .rejected(.internal, .message), summary: "The envelope could not be put into SMTP.")
         }
     }
@@ -126,7 +134,9 @@ enum SMTPReplyTable {
         guard reply.code / 100 == 4 else { return nil }
         let words = reply.lines.joined(separator: " ").lowercased().split { !($0.isLetter || $0.isNumber || $0 == ":") }
         for (index, word) in words.enumerated() where (word == "in" || word == "for" || word == "after") && index + 1 < words.count {
-            if let seconds = seconds(words[index + 1], unit: index + 2 < words.count ? words[index + 2] : ""), (1...86_400).contains(seconds) {
+            if let seconds = seconds(words[index + 1], unit: index + 2 < words.count ? words[index + 2] : ""),
+                (1...86_400).contains(seconds)
+            {
                 return .seconds(seconds)
             }
         }

@@ -1,0 +1,157 @@
+public import AdapterKit
+import CurlTransport
+public import GatewayAPI
+public import GatewayCore
+public import GatewayModel
+public import Logging
+import NIOPosix
+public import QuoteBridge
+public import ServiceLifecycle
+import Signing
+import SMTPTransport
+import SQLiteStore
+import WorkflowEngine
+
+/// A whole gateway, from its configuration to running services: for the daemon, and for a Swift host that runs it in-process.
+public final class GatewayRuntime: Service {
+    public enum Role: String, Hashable, Sendable, CaseIterable {
+        case api, dispatcher, maintenance
+    }
+
+    /// What the HTTP interface works on; a host in the same process may use it too.
+    public let services: GatewayServices
+    /// Takes in quote events in-process.
+    public var bridge: QuoteBridge { services.bridge }
+
+    private let configuration: GatewayConfiguration
+    private let roles: Set<Role>
+    private let store: SQLiteStore
+    private let transports: Transports
+    private let parts: Parts
+    private let logger: Logger
+    private let onListening: @Sendable (Int) -> Void
+
+    private struct Transports: Sendable {
+        var http: CurlTransport
+        var mail: SMTPTransport
+    }
+
+    private struct Parts: Sendable {
+        var dispatcher: Dispatcher
+        var maintenance: Maintenance
+    }
+
+    /// Opens the store and puts everything together; nothing runs yet.
+    ///
+    /// - Parameters:
+    ///   - adapters: the installed channels.
+    ///   - onListening: called with the port once the HTTP interface answers.
+    /// - Throws: `Faults` of the channels' settings, or a `StoreError`.
+    public init(
+        _ configuration: GatewayConfiguration, adapters: [any ChannelAdapter.Type], roles: Set<Role> = Set(Role.allCases),
+        clock: any WallClock = SystemClock(), logger: Logger, onListening: @escaping @Sendable (Int) -> Void = { _ in }
+    ) async throws {
+        self.configuration = configuration
+        self.roles = roles
+        self.logger = logger
+        self.onListening = onListening
+        let http = CurlTransport(configuration: CurlConfiguration())
+        let mail = SMTPTransport(configuration: SMTPConfiguration(), eventLoopGroup: MultiThreadedEventLoopGroup.singleton, logger: logger)
+        transports = Transports(http: http, mail: mail)
+
+        let environment = AdapterEnvironment(http: http, mail: mail, clock: clock, logger: logger)
+        let channels = try Self.channels(configuration, adapters: adapters, environment: environment)
+        let keyring = try Keyring(parsing: configuration.keyring.reveal())
+        store = try await SQLiteStore(
+            path: configuration.storePath, clock: clock, logger: logger, migrate: configuration.appliesMigrations ? .apply : .verify)
+
+        let metrics = Metrics(clock: clock)
+        let feed = StatusFeed()
+        let observer = ObserverGroup([metrics, LogObserver(logger), feed])
+        let wake = WakeRelay()
+        let gate = SuppressionGate(store: store, clock: clock, observer: observer)
+        let factory = DeliveryFactory(channels: channels)
+        let intake = MessageIntake(store: store, factory: factory, gate: gate, clock: clock, observer: observer, wake: wake)
+        let reports = ReportIngest(store: store, gate: gate, channels: channels, clock: clock, observer: observer)
+        let bridge = QuoteBridge(
+            store: store, intake: intake, planner: Planner(factory: factory), sealer: KeyringSealer(keyring),
+            configuration: configuration.quotes, feed: ActivityFeed(), clock: clock, observer: observer)
+        services = GatewayServices(
+            store: store, intake: intake,
+            control: DeliveryControl(store: store, channels: channels, clock: clock, observer: observer, wake: wake), gate: gate,
+            reports: reports, channels: channels, bridge: bridge, metrics: metrics, feed: feed, observer: observer, clock: clock)
+        parts = Parts(
+            dispatcher: Dispatcher(
+                channels: channels, store: store, gate: gate, reports: reports, configuration: configuration.dispatch, clock: clock,
+                observer: observer, wake: wake),
+            maintenance: Maintenance(
+                store: store, channels: channels, retention: configuration.retention, clock: clock, observer: observer, wake: wake))
+    }
+
+    private static func channels(
+        _ configuration: GatewayConfiguration, adapters: [any ChannelAdapter.Type], environment: AdapterEnvironment
+    ) throws(Faults) -> Channels {
+        var channels: [Channel] = []
+        var faults: [Fault] = []
+        for type in adapters {
+            guard let section = configuration.channels[type.descriptor.channel] else { continue }
+            do {
+                channels.append(Channel(adapter: try type.init(settings: section.settings, environment: environment), policy: section.policy))
+            } catch {
+                faults += error.list.map { Fault("channels.\(type.descriptor.channel).\($0.path)", $0.message) }
+            }
+        }
+        if !faults.isEmpty { throw Faults(faults) }
+        return Channels(channels, installed: adapters.map(\.descriptor))
+    }
+
+    /// Runs until it is told to stop: the interface stops accepting, attempts get their grace, leases are given back, the store closes last.
+    public func run() async throws {
+        defer { logger.notice("stopped") }
+        let control = ControlSocket(
+            path: ControlSocket.path(forStore: configuration.storePath), administration: Administration(store: store, clock: services.clock),
+            logger: logger)
+        // What is listed last stops first.
+        var running: [any Service] = [control]
+        if roles.contains(.maintenance) { running += [parts.maintenance, DeferredPlanning(bridge: services.bridge, clock: services.clock)] as [any Service] }
+        if roles.contains(.dispatcher) { running.append(parts.dispatcher) }
+        running.append(try await api())
+        let group = ServiceGroup(
+            configuration: .init(services: running.map { .init(service: $0, successTerminationBehavior: .gracefullyShutdownGroup) }, logger: logger))
+        do {
+            try await withGracefulShutdownHandler {
+                try await group.run()
+            } onGracefulShutdown: {
+                Task { await group.triggerGracefulShutdown() }
+            }
+        } catch {
+            await close()
+            throw error
+        }
+        await close()
+    }
+
+    private func api() async throws -> any Service {
+        try await GatewayAPI(services: services, configuration: APIConfiguration(configuration), logger: logger)
+            .application(onListening: onListening)
+    }
+
+    /// Ends transports and store; for a runtime that never ran.
+    public func close() async {
+        await transports.http.shutdown()
+        await transports.mail.shutdown()
+        await store.close()
+    }
+}
+
+extension APIConfiguration {
+    init(_ configuration: GatewayConfiguration) {
+        self.init(
+            host: configuration.http.host, port: configuration.http.port, trustedProxies: configuration.http.trustedProxies,
+            allowedOrigins: configuration.http.allowedOrigins,
+            limits: .init(
+                unknownTokensPerMinute: configuration.limits.publicUnknownTokensPerMinute,
+                callsPerTokenPerMinute: configuration.limits.publicCallsPerTokenPerMinute),
+            jwt: configuration.jwt.map(JWTConfiguration.init))
+    }
+}
