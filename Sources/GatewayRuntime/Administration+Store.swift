@@ -1,5 +1,5 @@
 import AdapterKit
-import GatewayModel
+public import GatewayModel
 import Logging
 import SQLiteStore
 
@@ -14,5 +14,19 @@ extension Administration {
         let answer = await Administration(store: store).run(command)
         await store.close()
         return answer
+    }
+
+    /// The schema's migrations, after those that are pending were applied where that is wanted.
+    public static func migrations(of configuration: GatewayConfiguration, applying: Bool) async throws(StoreError) -> [MigrationStatus] {
+        let store = try await SQLiteStore(
+            path: configuration.storePath, clock: SystemClock(), logger: Logger(label: "gatewayd", factory: { _ in SwiftLogNoOpLogHandler() }),
+            migrate: applying ? .apply : .verify)
+        let states: [MigrationStatus]
+        do { states = try await store.migrations() } catch {
+            await store.close()
+            throw error
+        }
+        await store.close()
+        return states
     }
 }

@@ -1,0 +1,66 @@
+public import AdapterKit
+import CurlTransport
+import GatewayModel
+import Logging
+import NIOPosix
+import SMTPTransport
+
+/// Checks, before a gateway starts, that it could: its store, and each provider up to the point where something would be sent.
+public enum Preflight {
+    public struct Line: Hashable, Sendable {
+        public enum Verdict: String, Hashable, Sendable {
+            case ok, warn
+            case fail = "FAIL"
+        }
+
+        public var verdict: Verdict
+        public var name: String
+        public var detail: String
+    }
+
+    public static func run(_ configuration: GatewayConfiguration, adapters: [any ChannelAdapter.Type], clock: any WallClock = SystemClock()) async -> [Line] {
+        var lines = [Line(verdict: .ok, name: "configuration", detail: "\(configuration.channels.count) channels")]
+        lines.append(await checkStore(configuration))
+        let logger = Logger(label: "gatewayd", factory: { _ in SwiftLogNoOpLogHandler() })
+        let http = CurlTransport(configuration: CurlConfiguration())
+        let mail = SMTPTransport(configuration: SMTPConfiguration(), eventLoopGroup: MultiThreadedEventLoopGroup.singleton, logger: logger)
+        let environment = AdapterEnvironment(http: http, mail: mail, clock: clock, logger: logger)
+        for type in adapters {
+            let name = "channel \(type.descriptor.channel)"
+            guard let section = configuration.channels[type.descriptor.channel] else {
+                lines.append(Line(verdict: .warn, name: name, detail: "is installed and not configured"))
+                continue
+            }
+            do {
+                lines.append(line(name, try await type.init(settings: section.settings, environment: environment).probe()))
+            } catch let faults as Faults {
+                lines.append(Line(verdict: .fail, name: name, detail: faults.list.map { "\($0.path) \($0.message)" }.joined(separator: "; ")))
+            } catch { lines.append(Line(verdict: .fail, name: name, detail: "was cut off")) }
+        }
+        await http.shutdown()
+        await mail.shutdown()
+        return lines
+    }
+
+    private static func checkStore(_ configuration: GatewayConfiguration) async -> Line {
+        do {
+            if let answer = try await ControlSocket.send(.migrations, toStore: configuration.storePath) {
+                return Line(verdict: .ok, name: "store", detail: "a running daemon has it open; \(answer.output.count) migrations")
+            }
+            let states = try await Administration.migrations(of: configuration, applying: false)
+            let pending = states.count { $0.state == .pending }
+            if states.contains(where: { $0.state == .unknown }) {
+                return Line(verdict: .fail, name: "store", detail: "its schema is newer than this binary")
+            }
+            return Line(verdict: .ok, name: "store", detail: pending == 0 ? "the schema is current" : "\(pending) migrations will be applied at the start")
+        } catch { return Line(verdict: .fail, name: "store", detail: "\((error as? StoreError)?.description ?? "cannot be opened")") }
+    }
+
+    private static func line(_ name: String, _ outcome: DeliveryOutcome) -> Line {
+        switch outcome {
+        case .accepted: Line(verdict: .ok, name: name, detail: "the provider is there and lets us in")
+        case .deferred(let failure, _), .throttled(let failure, _), .channelFault(let failure), .rejected(let failure, _), .answerLost(let failure):
+            Line(verdict: .fail, name: name, detail: "\(failure.message)\(failure.code.map { " (\($0))" } ?? "")")
+        }
+    }
+}
