@@ -1,0 +1,150 @@
+import AdapterKit
+import CurlTransport
+import Foundation
+import Synchronization
+import Testing
+
+/// The built daemon as a process of its own, over a folder of its own, on a free port.
+final class Daemon: Sendable {
+    struct Failure: Error, CustomStringConvertible {
+        var description: String
+    }
+
+    static let organization = "0195b1f0-0000-7000-8000-000000000001"
+
+    let folder: URL
+    let configURL: URL
+    let adminToken: String
+    let http = CurlTransport(configuration: CurlConfiguration())
+    private let process = Mutex<RunningProcess?>(nil)
+
+    /// Writes the configuration, makes the organization and its key, and starts the daemon.
+    ///
+    /// - Parameter channels: the channels' section of the configuration, in YAML.
+    init(channels: String, more: String = "", seeded: Bool = true) async throws {
+        folder = FileManager.default.temporaryDirectory.appending(path: "gatewayd-\(UUIDBits.version7().text)")
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        configURL = folder.appending(path: "gatewayd.yaml")
+        try """
+        http: { host: 127.0.0.1, port: 0 }
+        store: { url: "sqlite:\(folder.path)/gatewayd.db" }
+        secrets: { keyring: "k1 \(Base64.encode([UInt8](repeating: 7, count: 32)))" }
+        network: { allow: ["127.0.0.0/8"] }
+        quotes: { publicBaseURL: "https://portal.example", apiBaseURL: "https://api.example" }
+        channels:
+        \(channels.split(separator: "\n", omittingEmptySubsequences: false).map { "  " + $0 }.joined(separator: "\n"))
+        \(more)
+        """.write(to: configURL, atomically: true, encoding: .utf8)
+        _ = try await Self.run(
+            ["organizations", "create", "--config", configURL.path, "--id", Self.organization, "--name", "Voorbeeld BV"] + (seeded ? [] : ["--no-seed"]))
+        adminToken = try await Self.run(
+            ["keys", "create", "--config", configURL.path, "--organization", Self.organization, "--name", "test", "--role", "admin"])
+        try await start()
+    }
+
+    // MARK: The process
+
+    static var binary: URL {
+        // The test runner and the daemon are built into the same folder.
+        var folder = URL(filePath: CommandLine.arguments[0]).resolvingSymlinksInPath().deletingLastPathComponent()
+        for _ in 0..<4 {
+            let candidate = folder.appending(path: "gatewayd")
+            if FileManager.default.isExecutableFile(atPath: candidate.path), !candidate.hasDirectoryPath { return candidate }
+            folder = folder.deletingLastPathComponent()
+        }
+        return URL(filePath: ".build/debug/gatewayd")
+    }
+
+    /// Runs a command to its end and answers its standard output.
+    static func run(_ arguments: [String]) async throws -> String {
+        let process = try RunningProcess(binary, arguments)
+        let (status, output, errors) = await process.result()
+        guard status == 0 else { throw Failure(description: "gatewayd \(arguments.joined(separator: " ")) ended with \(status): \(errors)") }
+        return output.trimmingCharacters(in: .whitespacesAndNewlines)
+    }
+
+    private let portNow = Mutex(0)
+    var port: Int { portNow.withLock { $0 } }
+    var url: String { "http://127.0.0.1:\(port)" }
+    var pid: Int32 { process.withLock { $0?.pid ?? 0 } }
+
+    /// Starts the daemon and returns when it answers.
+    func start() async throws {
+        let running = try RunningProcess(Self.binary, ["serve", "--config", configURL.path])
+        guard
+            let line = await running.errorLine(containing: "\"message\":\"listening\""), let json = try? JSONValue(parsing: line),
+            let port = json["port"]?.stringValue.flatMap(Int.init)
+        else {
+            let (status, _, errors) = await running.result()
+            throw Failure(description: "the daemon ended with \(status) before it listened: \(errors)")
+        }
+        portNow.withLock { $0 = port }
+        process.withLock { $0 = running }
+    }
+
+    /// Ends the daemon as a power cut would.
+    func killHard() async {
+        guard let running = process.withLock({ $0 }) else { return }
+        kill(running.pid, SIGKILL)
+        _ = await running.result()
+    }
+
+    /// Asks the daemon to stop; answers its exit status and what it logged.
+    func stop() async -> (status: Int32, log: String) {
+        guard let running = process.withLock({ $0 }) else { return (0, "") }
+        kill(running.pid, SIGTERM)
+        let (status, _, errors) = await running.result()
+        await http.shutdown()
+        try? FileManager.default.removeItem(at: folder)
+        return (status, errors)
+    }
+
+    // MARK: The API
+
+    struct Reply {
+        var status: Int
+        var json: JSONValue
+    }
+
+    func call(_ method: String, _ path: String, _ body: JSONValue? = nil, token: String? = nil) async throws -> Reply {
+        var headers = [HTTPHeader("Authorization", "Bearer \(token ?? adminToken)")]
+        if body != nil { headers.append(HTTPHeader("Content-Type", "application/json")) }
+        let request = HTTPRequest(
+            method: method, url: url + path, headers: headers, body: body?.bytes ?? [], maximumReplyBytes: 8 << 20, isIdempotent: true,
+            network: .trusted)
+        switch try await http.send(request) {
+        case .reply(let reply): return Reply(status: reply.status, json: (try? JSONValue(parsing: reply.body)) ?? .null)
+        case .failure(let failure): throw Failure(description: "\(method) \(path): \(failure.message)")
+        }
+    }
+
+    /// All deliveries that match, over all pages.
+    func deliveries(_ query: String = "") async throws -> [JSONValue] {
+        var all: [JSONValue] = []
+        var cursor: String?
+        repeat {
+            let page = try await call("GET", "/api/v1/deliveries?limit=500\(query)\(cursor.map { "&cursor=\($0)" } ?? "")")
+            guard page.status == 200 else { throw Failure(description: "the list of deliveries answers \(page.status)") }
+            all += page.json["deliveries"]?.arrayValue ?? []
+            cursor = page.json["nextCursor"]?.stringValue
+        } while cursor != nil
+        return all
+    }
+
+    /// Follows the live feed until `isDone` holds for the deliveries as they stand; fails after a generous time.
+    func deliveries(_ query: String = "", until isDone: ([JSONValue]) -> Bool) async throws -> [JSONValue] {
+        let clock = ContinuousClock()
+        let end = clock.now + .seconds(60)
+        while true {
+            let now = try await deliveries(query)
+            if isDone(now) { return now }
+            guard clock.now < end else { throw Failure(description: "still after a minute: \(now.map { $0["status"]?.stringValue ?? "?" })") }
+            try await clock.sleep(for: .milliseconds(20))
+        }
+    }
+}
+
+extension JSONValue {
+    /// The member's text, for expectations that read well.
+    func text(_ key: String) -> String { self[key]?.stringValue ?? "" }
+}
