@@ -52,7 +52,7 @@ extension String: SQLiteValue {
 
 extension [UInt8]: SQLiteValue {
     func bind(to statement: OpaquePointer, at index: Int32) {
-        withUnsafeBytes { bytes in
+        withUnsafeBytes { bytes -> Void in
             // A null pointer would bind NULL instead of a value of no bytes.
             if let base = bytes.baseAddress, !bytes.isEmpty {
                 sqlite3_bind_blob64(statement, index, base, UInt64(bytes.count), transient)
