@@ -77,7 +77,10 @@ final class SQLiteConnection: @unchecked Sendable {
         defer { end(statement, of: sql) }
         guard try step(statement) else { return nil }
         var row = SQLiteRow(statement)
-        return try read(&row)
+        let element = try read(&row)
+        // A write that returns rows has to run to its end, or its constraints are not checked.
+        if sqlite3_stmt_readonly(statement) == 0 { while try step(statement) {} }
+        return element
     }
 
     func all<Element>(

@@ -1,5 +1,6 @@
 public import AdapterKit
 public import GatewayModel
+import Synchronization
 
 extension SQLiteStore: OutboxClaiming {
     public func claim(_ request: ClaimRequest) async throws(StoreError) -> Claim {

@@ -1,4 +1,4 @@
-public import AdapterKit
+import AdapterKit
 public import GatewayModel
 
 extension SQLiteStore: OutboxWriting {

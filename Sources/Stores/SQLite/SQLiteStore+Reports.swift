@@ -1,4 +1,4 @@
-import AdapterKit
+public import AdapterKit
 public import GatewayModel
 
 extension SQLiteStore: DeliveryChanging {
