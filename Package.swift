@@ -78,8 +78,8 @@ let package = Package(
         .executableTarget(
             name: "gatewayd",
             dependencies: [
-                "AdapterKit", "EmailAdapter", "WhatsAppAdapter", "WebhookAdapter", "Signing", "GatewayModel", "GatewayCore", "WorkflowEngine", "QuoteBridge",
-                "ProviderSimulators", "GatewayAPI", "GatewayRuntime", .argumentParser, .log, .lifecycle, .unixSignals,
+                "AdapterKit", "EmailAdapter", "WhatsAppAdapter", "WebhookAdapter", "Signing", "CurlTransport", "GatewayModel", "GatewayCore",
+                "ProviderSimulators", "GatewayRuntime", .argumentParser, .log, .lifecycle, .unixSignals,
             ]),
 
         // Test kits.
