@@ -10,7 +10,7 @@ extension Administration {
     public static func onStore(of configuration: GatewayConfiguration, _ command: Command) async throws(StoreError) -> Answer {
         let store = try await SQLiteStore(
             path: configuration.storePath, clock: SystemClock(), logger: Logger(label: "gatewayd", factory: { _ in SwiftLogNoOpLogHandler() }),
-            migrate: command == .migrations || !configuration.appliesMigrations ? .verify : .apply)
+            migrate: .apply)
         let answer = await Administration(store: store).run(command)
         await store.close()
         return answer
@@ -18,15 +18,7 @@ extension Administration {
 
     /// The schema's migrations, after those that are pending were applied where that is wanted.
     public static func migrations(of configuration: GatewayConfiguration, applying: Bool) async throws(StoreError) -> [MigrationStatus] {
-        let store = try await SQLiteStore(
-            path: configuration.storePath, clock: SystemClock(), logger: Logger(label: "gatewayd", factory: { _ in SwiftLogNoOpLogHandler() }),
-            migrate: applying ? .apply : .verify)
-        let states: [MigrationStatus]
-        do { states = try await store.migrations() } catch {
-            await store.close()
-            throw error
-        }
-        await store.close()
-        return states
+        if applying { _ = try await onStore(of: configuration, .migrations) }
+        return try await SQLiteStore.plan(path: configuration.storePath)
     }
 }

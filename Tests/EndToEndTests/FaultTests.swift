@@ -109,7 +109,7 @@ struct FaultTests {
     @Test func aWrongWhatsAppTokenPausesTheAccountAndBurnsNothing() async throws {
         try await Gateway.with { gateway in
             gateway.providers.whatsapp.setScript([
-                WhatsAppRule(nth: 1...1, .error(GraphError(code: 190, status: 401))),
+                WhatsAppRule(nth: 1...1, .error(GraphError(190, status: 401))),
             ])
             let ids = try await (0..<5).asyncMap { try await gateway.message("whatsapp", to: "+3161234567\($0)", ["text": "Hallo"]).deliveryIDs[0] }
             let all = try await gateway.daemon.deliveries("&channel=whatsapp") { $0.count == 5 && $0.allSatisfy { $0.text("status") == "succeeded" } }

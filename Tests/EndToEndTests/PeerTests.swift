@@ -70,7 +70,7 @@ struct PeerTests {
             try await gateway.providers.whatsapp.waitForCount(2, timeout: .seconds(30))
             let peer = try PythonPeer("verify_whatsapp.py", [schema])
             for message in gateway.providers.whatsapp.received() {
-                peer.process.write(String(decoding: message.body, as: UTF8.self))
+                peer.process.write(message.message.text)
             }
             peer.process.closeInput()
             let (_, output, errors) = await peer.process.result()

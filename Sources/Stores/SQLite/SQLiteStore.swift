@@ -55,6 +55,8 @@ private struct Opened: Sendable {
         do throws(StoreError) {
             let (queue, connection) = try Self.open(path, isReader: false)
             try SQLiteMigrator().prepare(connection, mode: migrate, now: now)
+            // Only one process opens the file: whoever held these leases is gone.
+            try connection.run("UPDATE outbox SET lease_until = ? WHERE lease_token IS NOT NULL AND lease_until > ?", now, now)
             var readers: [(DatabaseQueue, SQLiteConnection)] = []
             for _ in 0..<3 { readers.append(try Self.open(path, isReader: true)) }
             writer = SQLiteWriter(queue: queue, connection: connection)
