@@ -49,6 +49,16 @@ static inline CURLcode gateway_easy_set_http_only(CURL *easy) {
 #endif
 }
 
+// Lets a transfer end while its name is still being resolved, instead of holding up all others until the resolver answers.
+static inline CURLcode gateway_easy_set_detached_resolver(CURL *easy) {
+#if LIBCURL_VERSION_NUM >= 0x075700
+    return curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
+#else
+    (void)easy;
+    return CURLE_OK;
+#endif
+}
+
 static inline CURLcode gateway_easy_get_long(CURL *easy, CURLINFO info, long *value) {
     return curl_easy_getinfo(easy, info, value);
 }
