@@ -9,15 +9,17 @@ struct WebhookSignature: Sendable {
 
     /// `nil` unless every secret is `whsec_` and 24 to 64 bytes in base64.
     init?(secrets: [Secret]) {
-        var keys: [HMACSHA256] = []
+        var keys: [[UInt8]] = []
         for secret in secrets {
             let text = secret.reveal()
             guard text.hasPrefix("whsec_"), let key = Base64.decode(String(text.dropFirst(6))), (24...64).contains(key.count) else { return nil }
-            keys.append(HMACSHA256(key: key))
+            keys.append(key)
         }
         guard !keys.isEmpty else { return nil }
-        self.keys = keys
+        self.init(keys: keys)
     }
+
+    init(keys: [[UInt8]]) { self.keys = keys.map(HMACSHA256.init) }
 
     /// The three headers of a call made at `time`. The id stays the same on every try and holds no full stop; the time is this try's.
     func headers(id: String, at time: Timestamp, body: [UInt8]) -> [HTTPHeader] {
