@@ -1,8 +1,8 @@
 public import AdapterKit
 import CurlTransport
 public import GatewayAPI
-public import GatewayCore
-public import GatewayModel
+import GatewayCore
+import GatewayModel
 public import Logging
 import NIOPosix
 public import QuoteBridge
@@ -152,6 +152,14 @@ extension APIConfiguration {
             limits: .init(
                 unknownTokensPerMinute: configuration.limits.publicUnknownTokensPerMinute,
                 callsPerTokenPerMinute: configuration.limits.publicCallsPerTokenPerMinute),
-            jwt: configuration.jwt.map(JWTConfiguration.init))
+            jwt: configuration.jwt.map(JWTConfiguration.init(_:)))
+    }
+}
+
+extension JWTConfiguration {
+    init(_ configuration: GatewayConfiguration.JWT) {
+        self.init(
+            keys: configuration.secret.map { .hs256($0) } ?? .keySet(json: configuration.jwks ?? ""), issuer: configuration.issuer,
+            audience: configuration.audience, organizationClaim: configuration.organizationClaim, rolesClaim: configuration.rolesClaim)
     }
 }
