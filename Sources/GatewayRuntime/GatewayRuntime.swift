@@ -102,7 +102,7 @@ public final class GatewayRuntime: Service {
             }
         }
         if !faults.isEmpty { throw Faults(faults) }
-        return Channels(channels, installed: adapters.map(\.descriptor))
+        return Channels(channels, installed: adapters.map { $0.descriptor })
     }
 
     /// Runs until it is told to stop: the interface stops accepting, attempts get their grace, leases are given back, the store closes last.
