@@ -23,25 +23,24 @@ struct FlawTests {
         SendsAnything.self, NotIdempotent.self, ForbiddenAgain.self, MixesUp.self,
     ]
 
-    private static func violations(_ flaw: (some Flaw).Type, _ rule: ContractRule) async throws -> [String] {
-        try await contract(flaw).violations(of: rule)
-    }
-
-    private static func contract<F: Flaw>(_ flaw: F.Type) throws -> AdapterContract {
-        try AdapterContract(FlawedAdapter<F>.self, sample: sample.get(), acceptance: .status)
-    }
 
     @Test(.timeLimit(.minutes(1)), arguments: flaws.indices)
     func areCaught(_ index: Int) async throws {
         let flaw = Self.flaws[index]
-        let violations = try await Self.violations(flaw, flaw.rule)
+        let violations = try await flaw.contract(Self.sample.get()).violations(of: flaw.rule)
         #expect(!violations.isEmpty, "\(flaw) breaks \(flaw.rule.rawValue) unseen")
     }
 
     @Test(.timeLimit(.minutes(1)), arguments: ContractRule.allCases)
     func theSoundOneIsNotAccused(_ rule: ContractRule) async throws {
-        let violations = try await Self.violations(NoFlaw.self, rule)
+        let violations = try await NoFlaw.contract(Self.sample.get()).violations(of: rule)
         #expect(violations.isEmpty)
+    }
+}
+
+extension Flaw {
+    fileprivate static func contract(_ sample: GoldenCase) throws -> AdapterContract {
+        try AdapterContract(FlawedAdapter<Self>.self, sample: sample, acceptance: .status)
     }
 }
 

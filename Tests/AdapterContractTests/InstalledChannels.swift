@@ -8,7 +8,7 @@ import WhatsAppAdapter
 /// Every channel that is held to the contract: a new one adds its type here and its folder under `adapter-specs`.
 enum InstalledChannels {
     static let types: [any ChannelAdapter.Type] = [EmailAdapter.self, WebhookAdapter.self, WhatsAppAdapter.self]
-    static let names = types.map(\.descriptor.channel.rawValue)
+    static let names = types.map { $0.descriptor.channel.rawValue }
 
     static let specs = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
         .appending(path: "adapter-specs").path

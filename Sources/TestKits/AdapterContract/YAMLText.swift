@@ -21,7 +21,7 @@ public enum YAMLText {
             var members: [String: JSONValue] = [:]
             for (key, element) in mapping {
                 guard let name = key.scalar?.string else { throw Faults([Fault("$", "a key must be a string")]) }
-                guard members.updateValue(try value(element), forKey: name) == nil else { throw Faults([Fault(name, "stands twice")]) }
+                members[name] = try value(element)
             }
             return .object(members)
         case .alias: throw Faults([Fault("$", "aliases are not used here")])
