@@ -18,11 +18,12 @@ struct FlawTests {
     }
 
     private static let flaws: [any Flaw.Type] = [
-        RateLimitIsFinal.self, HintIgnored.self, SecretInError.self, AddressInLog.self, ServerErrorSwallowed.self, ServerErrorFinal.self, WrongID.self,
-        HidesCancellation.self, TriesAgain.self, LostIsDeferred.self, LostIsAlways.self, AnyAnswerIsYes.self, TimeInBody.self, ForgetsDeadline.self,
+        RateLimitIsFinal.self, HintIgnored.self, SecretInError.self, AddressInLog.self, ServerErrorSwallowed.self, ServerErrorFinal.self,
+        WrongID.self,
+        HidesCancellation.self, TriesAgain.self, LostIsDeferred.self, LostIsAlways.self, AnyAnswerIsYes.self, TimeInBody.self,
+        ForgetsDeadline.self,
         SendsAnything.self, NotIdempotent.self, ForbiddenAgain.self, MixesUp.self,
     ]
-
 
     @Test(.timeLimit(.minutes(1)), arguments: flaws.indices)
     func areCaught(_ index: Int) async throws {
@@ -46,7 +47,9 @@ extension Flaw {
 
 private enum NoFlaw: Flaw {
     static let rule = ContractRule.oneCall
-    static func deliver(_ request: DeliveryRequest, by sound: WebhookLike) async throws(CancellationError) -> DeliveryOutcome { try await sound.deliver(request) }
+    static func deliver(_ request: DeliveryRequest, by sound: WebhookLike) async throws(CancellationError) -> DeliveryOutcome {
+        try await sound.deliver(request)
+    }
 }
 
 /// A flaw that judges the answer wrongly and is sound otherwise.
@@ -165,7 +168,9 @@ private enum MixesUp: WrongCall {
 
 private enum TimeInBody: WrongCall {
     static let rule = ContractRule.sameBytes
-    static func spoil(_ call: inout HTTPRequest, _ request: DeliveryRequest, _ sound: WebhookLike) { call.body += Array("\(sound.environment.clock.now)".utf8) }
+    static func spoil(_ call: inout HTTPRequest, _ request: DeliveryRequest, _ sound: WebhookLike) {
+        call.body += Array("\(sound.environment.clock.now)".utf8)
+    }
 }
 
 private enum ForgetsDeadline: WrongCall {

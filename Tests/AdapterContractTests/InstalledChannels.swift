@@ -17,7 +17,9 @@ enum InstalledChannels {
     static let cases = (try? GoldenCase.load(from: specs)) ?? []
 
     static func type(_ name: String) throws -> any ChannelAdapter.Type {
-        guard let type = types.first(where: { $0.descriptor.channel.rawValue == name }) else { throw Faults([Fault(name, "is not installed")]) }
+        guard let type = types.first(where: { $0.descriptor.channel.rawValue == name }) else {
+            throw Faults([Fault(name, "is not installed")])
+        }
         return type
     }
 

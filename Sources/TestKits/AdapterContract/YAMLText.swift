@@ -38,7 +38,9 @@ public enum YAMLText {
         case "false": return false
         default: break
         }
-        let isNumeral = text.utf8.allSatisfy { (0x30...0x39).contains($0) || $0 == 0x2E } && (text == "0" || !text.hasPrefix("0") || text.hasPrefix("0."))
+        let isNumeral =
+            text.utf8.allSatisfy { (0x30...0x39).contains($0) || $0 == 0x2E }
+            && (text == "0" || !text.hasPrefix("0") || text.hasPrefix("0."))
         if isNumeral, let whole = Int64(text) { return .int(whole) }
         if isNumeral, let number = Double(text), number.isFinite { return .double(number) }
         return .string(text)
