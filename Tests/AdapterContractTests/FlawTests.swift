@@ -18,36 +18,38 @@ struct FlawTests {
     }
 
     private static let flaws: [any Flaw.Type] = [
-        RateLimitIsFinal.self, HintIgnored.self, SecretInError.self, AddressInLog.self, ServerErrorSwallowed.self, ServerErrorFinal.self, WrongID.self,
-        HidesCancellation.self, TriesAgain.self, LostIsDeferred.self, LostIsAlways.self, AnyAnswerIsYes.self, TimeInBody.self, ForgetsDeadline.self,
+        RateLimitIsFinal.self, HintIgnored.self, SecretInError.self, AddressInLog.self, ServerErrorSwallowed.self, ServerErrorFinal.self,
+        WrongID.self,
+        HidesCancellation.self, TriesAgain.self, LostIsDeferred.self, LostIsAlways.self, AnyAnswerIsYes.self, TimeInBody.self,
+        ForgetsDeadline.self,
         SendsAnything.self, NotIdempotent.self, ForbiddenAgain.self, MixesUp.self,
     ]
-
-    private static func violations(_ flaw: (some Flaw).Type, _ rule: ContractRule) async throws -> [String] {
-        try await contract(flaw).violations(of: rule)
-    }
-
-    private static func contract<F: Flaw>(_ flaw: F.Type) throws -> AdapterContract {
-        try AdapterContract(FlawedAdapter<F>.self, sample: sample.get(), acceptance: .status)
-    }
 
     @Test(.timeLimit(.minutes(1)), arguments: flaws.indices)
     func areCaught(_ index: Int) async throws {
         let flaw = Self.flaws[index]
-        let violations = try await Self.violations(flaw, flaw.rule)
+        let violations = try await flaw.contract(Self.sample.get()).violations(of: flaw.rule)
         #expect(!violations.isEmpty, "\(flaw) breaks \(flaw.rule.rawValue) unseen")
     }
 
     @Test(.timeLimit(.minutes(1)), arguments: ContractRule.allCases)
     func theSoundOneIsNotAccused(_ rule: ContractRule) async throws {
-        let violations = try await Self.violations(NoFlaw.self, rule)
+        let violations = try await NoFlaw.contract(Self.sample.get()).violations(of: rule)
         #expect(violations.isEmpty)
+    }
+}
+
+extension Flaw {
+    fileprivate static func contract(_ sample: GoldenCase) throws -> AdapterContract {
+        try AdapterContract(FlawedAdapter<Self>.self, sample: sample, acceptance: .status)
     }
 }
 
 private enum NoFlaw: Flaw {
     static let rule = ContractRule.oneCall
-    static func deliver(_ request: DeliveryRequest, by sound: WebhookLike) async throws(CancellationError) -> DeliveryOutcome { try await sound.deliver(request) }
+    static func deliver(_ request: DeliveryRequest, by sound: WebhookLike) async throws(CancellationError) -> DeliveryOutcome {
+        try await sound.deliver(request)
+    }
 }
 
 /// A flaw that judges the answer wrongly and is sound otherwise.
@@ -166,7 +168,9 @@ private enum MixesUp: WrongCall {
 
 private enum TimeInBody: WrongCall {
     static let rule = ContractRule.sameBytes
-    static func spoil(_ call: inout HTTPRequest, _ request: DeliveryRequest, _ sound: WebhookLike) { call.body += Array("\(sound.environment.clock.now)".utf8) }
+    static func spoil(_ call: inout HTTPRequest, _ request: DeliveryRequest, _ sound: WebhookLike) {
+        call.body += Array("\(sound.environment.clock.now)".utf8)
+    }
 }
 
 private enum ForgetsDeadline: WrongCall {

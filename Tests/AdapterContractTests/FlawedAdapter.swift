@@ -15,8 +15,10 @@ struct WebhookLike: Sendable {
 
     func call(_ request: DeliveryRequest) -> HTTPRequest {
         HTTPRequest(
-            url: request.endpoint.address, headers: [HTTPHeader("webhook-id", request.wireID), HTTPHeader("authorization", token.reveal())],
-            body: request.content.bytes, connectTimeout: .milliseconds(100), timeout: min(.seconds(15), request.deadline - environment.clock.now),
+            url: request.endpoint.address,
+            headers: [HTTPHeader("webhook-id", request.wireID), HTTPHeader("authorization", token.reveal())],
+            body: request.content.bytes, connectTimeout: .milliseconds(100),
+            timeout: min(.seconds(15), request.deadline - environment.clock.now),
             isIdempotent: true, network: .trusted)
     }
 
@@ -34,7 +36,8 @@ struct WebhookLike: Sendable {
             .deferred(DeliveryFailure(.providerUnavailable, "later"), retryAfter: reply.retryAfter)
         case .reply: .rejected(DeliveryFailure(.recipientInvalid, "refused"), of: .endpoint)
         case .failure(let failure) where failure.mayHaveArrived: .answerLost(DeliveryFailure(.answerLost, "lost"))
-        case .failure(let failure) where failure.reason == .forbiddenAddress: .rejected(DeliveryFailure(.policy, "forbidden"), of: .endpoint)
+        case .failure(let failure) where failure.reason == .forbiddenAddress:
+            .rejected(DeliveryFailure(.policy, "forbidden"), of: .endpoint)
         case .failure: .deferred(DeliveryFailure(.connection, "connection"))
         }
     }

@@ -8,7 +8,7 @@ import WhatsAppAdapter
 /// Every channel that is held to the contract: a new one adds its type here and its folder under `adapter-specs`.
 enum InstalledChannels {
     static let types: [any ChannelAdapter.Type] = [EmailAdapter.self, WebhookAdapter.self, WhatsAppAdapter.self]
-    static let names = types.map(\.descriptor.channel.rawValue)
+    static let names = types.map { $0.descriptor.channel.rawValue }
 
     static let specs = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
         .appending(path: "adapter-specs").path
@@ -17,7 +17,9 @@ enum InstalledChannels {
     static let cases = (try? GoldenCase.load(from: specs)) ?? []
 
     static func type(_ name: String) throws -> any ChannelAdapter.Type {
-        guard let type = types.first(where: { $0.descriptor.channel.rawValue == name }) else { throw Faults([Fault(name, "is not installed")]) }
+        guard let type = types.first(where: { $0.descriptor.channel.rawValue == name }) else {
+            throw Faults([Fault(name, "is not installed")])
+        }
         return type
     }
 

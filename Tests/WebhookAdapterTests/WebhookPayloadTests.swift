@@ -6,7 +6,9 @@ import Testing
 @Suite("Webhook bodies")
 struct WebhookPayloadTests {
     private func body(_ text: String) throws -> String {
-        String(decoding: try WebhookPayload.body(of: RenderedContent(bytes: Array(text.utf8)), acceptedAt: Timestamp(seconds: 0)), as: UTF8.self)
+        String(
+            decoding: try WebhookPayload.body(of: RenderedContent(bytes: Array(text.utf8)), acceptedAt: Timestamp(seconds: 0)),
+            as: UTF8.self)
     }
 
     @Test(arguments: [
@@ -26,6 +28,9 @@ struct WebhookPayloadTests {
         #expect(built["data"] == stored["data"])
     }
 
-    @Test(arguments: ["", "{", "{}", "[]", #"{"type":"a"}"#, #"{"type":"","data":1}"#, #"{"type":"a","timestamp":"t","data":{}"#, #"{"type":"a","data":1}{}"#])
+    @Test(arguments: [
+        "", "{", "{}", "[]", #"{"type":"a"}"#, #"{"type":"","data":1}"#, #"{"type":"a","timestamp":"t","data":{}"#,
+        #"{"type":"a","data":1}{}"#,
+    ])
     func areRefusedWhenTheyAreNoEvent(_ text: String) { #expect(throws: Faults.self) { try body(text) } }
 }

@@ -20,13 +20,19 @@ struct CloudAnswerTests {
     }
 
     @Test func theProvidersHintGoesBeforeOurs() {
-        #expect(outcome(["error": ["code": 131_056]], retryAfter: .seconds(3), attempt: 5) == .throttled(
-            DeliveryFailure(.throttled, code: "131056", "too much to this recipient"), retryAfter: .seconds(3)))
+        #expect(
+            outcome(["error": ["code": 131_056]], retryAfter: .seconds(3), attempt: 5)
+                == .throttled(
+                    DeliveryFailure(.throttled, code: "131056", "too much to this recipient"), retryAfter: .seconds(3)))
     }
 
     @Test func theTraceIsKeptWhenItIsOne() {
         func message(_ trace: String) -> String? {
-            guard case .rejected(let failure, _) = outcome(["error": ["code": 100, "message": "to +31612345678", "fbtrace_id": .string(trace)]]) else { return nil }
+            guard
+                case .rejected(let failure, _) = outcome([
+                    "error": ["code": 100, "message": "to +31612345678", "fbtrace_id": .string(trace)]
+                ])
+            else { return nil }
             return failure.message
         }
         #expect(message("Az8or2yhqkZfEZ-_4Qn_Bam") == "a parameter is wrong (trace Az8or2yhqkZfEZ-_4Qn_Bam)")

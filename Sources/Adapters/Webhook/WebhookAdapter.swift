@@ -5,7 +5,8 @@ import Logging
 public struct WebhookAdapter: ChannelAdapter {
     public static let descriptor = AdapterDescriptor(
         channel: .webhook, title: "Webhook", addressKind: .url, contentForm: .data, lostAnswer: .resend, deadline: .seconds(72 * 3600),
-        circuitScope: .endpoint, concurrency: 64, perEndpoint: 5, attemptTimeout: WebhookSettings.longestTimeout, settings: WebhookSettings.specs)
+        circuitScope: .endpoint, concurrency: 64, perEndpoint: 5, attemptTimeout: WebhookSettings.longestTimeout,
+        settings: WebhookSettings.specs)
 
     private let settings: WebhookSettings
     private let environment: AdapterEnvironment
@@ -35,7 +36,8 @@ public struct WebhookAdapter: ChannelAdapter {
             url: request.endpoint.address,
             headers: [HTTPHeader("Content-Type", "application/json"), HTTPHeader("User-Agent", "gatewayd")]
                 + settings.signature.headers(id: request.wireID, at: now, body: body),
-            body: body, connectTimeout: min(.seconds(10), timeout), timeout: timeout, maximumReplyBytes: 4096, isIdempotent: true, network: settings.network)
+            body: body, connectTimeout: min(.seconds(10), timeout), timeout: timeout, maximumReplyBytes: 4096, isIdempotent: true,
+            network: settings.network)
         let outcome = ResponseTable.outcome(of: try await environment.http.send(call))
         environment.logger.debug("webhook called", metadata: ["delivery": "\(request.deliveryID)", "attempt": "\(request.attempt)"])
         return outcome

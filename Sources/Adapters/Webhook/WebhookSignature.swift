@@ -12,7 +12,9 @@ struct WebhookSignature: Sendable {
         var keys: [[UInt8]] = []
         for secret in secrets {
             let text = secret.reveal()
-            guard text.hasPrefix("whsec_"), let key = Base64.decode(String(text.dropFirst(6))), (24...64).contains(key.count) else { return nil }
+            guard text.hasPrefix("whsec_"), let key = Base64.decode(String(text.dropFirst(6))), (24...64).contains(key.count) else {
+                return nil
+            }
             keys.append(key)
         }
         guard !keys.isEmpty else { return nil }
@@ -27,7 +29,8 @@ struct WebhookSignature: Sendable {
         let prefix = Array("\(id).\(seconds).".utf8)
         let signatures = keys.map { "v1," + Base64.encode($0.code(for: prefix, body)) }
         return [
-            HTTPHeader("webhook-id", id), HTTPHeader("webhook-timestamp", seconds), HTTPHeader("webhook-signature", signatures.joined(separator: " ")),
+            HTTPHeader("webhook-id", id), HTTPHeader("webhook-timestamp", seconds),
+            HTTPHeader("webhook-signature", signatures.joined(separator: " ")),
         ]
     }
 }

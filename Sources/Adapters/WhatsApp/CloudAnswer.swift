@@ -19,13 +19,16 @@ enum CloudAnswer {
 
     /// A probe sends nothing, so that nothing of it can be in doubt and no message can be at fault.
     static func outcome(ofProbe result: HTTPResult) -> DeliveryOutcome {
-        if case .reply(let reply) = result, reply.status == 200, let json = try? JSONValue(parsing: reply.body), json["id"] != nil, json["error"] == nil {
+        if case .reply(let reply) = result, reply.status == 200, let json = try? JSONValue(parsing: reply.body), json["id"] != nil,
+            json["error"] == nil
+        {
             return .accepted(Acceptance(code: "HTTP 200"))
         }
         switch outcome(of: result, attempt: 1) {
         case .answerLost(let failure): return .deferred(DeliveryFailure(.connection, code: failure.code, failure.message))
         case .rejected(let failure, _): return .channelFault(DeliveryFailure(.configuration, code: failure.code, failure.message))
-        case .accepted: return .deferred(DeliveryFailure(.providerUnavailable, code: "HTTP 200", "the provider's answer is not one to a probe"))
+        case .accepted:
+            return .deferred(DeliveryFailure(.providerUnavailable, code: "HTTP 200", "the provider's answer is not one to a probe"))
         case let other: return other
         }
     }
@@ -91,7 +94,8 @@ struct CloudError: Sendable {
         self.code = Int(code)
         isTransient = json["is_transient"]?.boolValue ?? false
         let trace = json["fbtrace_id"]?.stringValue ?? ""
-        let isName = (1...64).contains(trace.count) && trace.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || $0 == "-" || $0 == "_") }
+        let isName =
+            (1...64).contains(trace.count) && trace.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || $0 == "-" || $0 == "_") }
         self.trace = isName ? trace : nil
     }
 

@@ -1,6 +1,9 @@
 import AdapterKit
 
-/// What the Cloud API's error codes mean for a delivery. Meta's page of error codes is the only source; the HTTP status decides nothing here.
+/// What the Cloud API's error codes mean for a delivery.
+///
+/// Meta's page of error codes is the only source, and the HTTP status decides nothing here. Where Meta restricts less than the account (one
+/// country, one template, one category), the one delivery fails: pausing the account would hold up everybody else's.
 enum CloudErrorTable {
     /// What a row makes of a try.
     enum Verdict: Hashable, Sendable {
@@ -48,7 +51,9 @@ enum CloudErrorTable {
         row([131_021], .rejected(.message), .recipientInvalid, "the sender is the recipient"),
         row([131_026], .rejected(.endpoint), .recipientInvalid, "the message cannot be delivered to this number"),
         row([131_052, 131_053], .deferred(tries: 1), .contentRejected, "media could not be transferred"),
-        row([131_008, 131_009, 131_051, 131_062], .rejected(.message), .contentRejected, "a value is missing, invalid or of an unsupported type"),
+        row(
+            [131_008, 131_009, 131_051, 131_062], .rejected(.message), .contentRejected,
+            "a value is missing, invalid or of an unsupported type"),
         row([132_000, 132_005, 132_012, 132_018], .rejected(.message), .contentRejected, "the template's parameters do not fit"),
         row([132_001, 132_007], .rejected(.message), .contentRejected, "the template does not exist or violates the rules"),
         row([132_015, 132_016, 132_068], .rejected(.message), .policy, "the template is paused or blocked"),

@@ -10,7 +10,9 @@ extension WhatsAppAdapter: CallbackReceiving {
             }
             return CallbackResult(body: challenge)
         case "POST":
-            guard let secret = settings.appSecret, CallbackSignature.isValid(callback, secret: secret) else { return CallbackResult(status: 401) }
+            guard let secret = settings.appSecret, CallbackSignature.isValid(callback, secret: secret) else {
+                return CallbackResult(status: 401)
+            }
             guard let json = try? JSONValue(parsing: callback.body) else { return CallbackResult(status: 400) }
             return StatusCallback(settings: settings, receivedAt: callback.receivedAt).read(json)
         default: return CallbackResult(status: 405)
@@ -58,7 +60,8 @@ struct StatusCallback {
         if kind == .failed {
             let error = CloudError(status["errors"]?[0])
             let row = error.flatMap { CloudErrorTable.row(for: $0.code) }
-            report.failure = error?.failure(row?.errorClass ?? .contentRejected, row?.meaning ?? "an unknown error")
+            report.failure =
+                error?.failure(row?.errorClass ?? .contentRejected, row?.meaning ?? "an unknown error")
                 ?? DeliveryFailure(.providerUnavailable, "the provider gave no reason")
             if case .rejected(let part)? = row?.verdict { report.rejectedPart = part }
         }
@@ -71,12 +74,15 @@ struct StatusCallback {
         let texts = [message["text"]?["body"], message["button"]?["text"], message["button"]?["payload"], button?["title"], button?["id"]]
         let isOptOut = texts.compactMap { $0?.stringValue }.contains { settings.optOutWords.contains(trimmed($0).lowercased()) }
         return InboundMessage(
-            from: from, meaning: isOptOut ? .optOut(nil) : .reply, at: time(message["timestamp"]), inReplyTo: message["context"]?["id"]?.stringValue)
+            from: from, meaning: isOptOut ? .optOut(nil) : .reply, at: time(message["timestamp"]),
+            inReplyTo: message["context"]?["id"]?.stringValue)
     }
 
     /// A person stopped or resumed marketing messages in the app itself.
     private func preference(_ preference: JSONValue) -> InboundMessage? {
-        guard let from = WhatsAppAddress.endpoint(fromDigits: preference["wa_id"]?.stringValue), preference["category"] == "marketing_messages" else { return nil }
+        guard let from = WhatsAppAddress.endpoint(fromDigits: preference["wa_id"]?.stringValue),
+            preference["category"] == "marketing_messages"
+        else { return nil }
         switch preference["value"]?.stringValue {
         case "stop": return InboundMessage(from: from, meaning: .optOut(.marketing), at: time(preference["timestamp"]))
         case "resume": return InboundMessage(from: from, meaning: .optIn(.marketing), at: time(preference["timestamp"]))
@@ -86,7 +92,9 @@ struct StatusCallback {
 
     /// Seconds since the epoch, as text or number; the time of receipt for anything else.
     private func time(_ json: JSONValue?) -> Timestamp {
-        guard let seconds = json?.intValue ?? json?.stringValue.flatMap(Int64.init), (0...4_102_444_800).contains(seconds) else { return receivedAt }
+        guard let seconds = json?.intValue ?? json?.stringValue.flatMap(Int64.init), (0...4_102_444_800).contains(seconds) else {
+            return receivedAt
+        }
         return Timestamp(seconds: seconds)
     }
 

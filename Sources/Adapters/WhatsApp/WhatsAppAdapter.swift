@@ -4,7 +4,8 @@ import Logging
 /// Sends texts and templates over the WhatsApp Cloud API.
 public struct WhatsAppAdapter: ChannelAdapter {
     public static let descriptor = AdapterDescriptor(
-        channel: .whatsapp, title: "WhatsApp", addressKind: .phone, contentForm: .chat, lostAnswer: .reconcile, circuitScope: .account, concurrency: 64,
+        channel: .whatsapp, title: "WhatsApp", addressKind: .phone, contentForm: .chat, lostAnswer: .reconcile, circuitScope: .account,
+        concurrency: 64,
         perEndpoint: 1, attemptTimeout: WhatsAppSettings.timeout, settings: WhatsAppSettings.specs)
 
     let settings: WhatsAppSettings
@@ -20,7 +21,8 @@ public struct WhatsAppAdapter: ChannelAdapter {
     public func deliver(_ request: DeliveryRequest) async throws(CancellationError) -> DeliveryOutcome {
         let message: CloudMessage
         do { message = try CloudMessage(request.content) } catch {
-            return .rejected(DeliveryFailure(.contentRejected, error.list.first?.message ?? "the content is not a chat message"), of: .message)
+            return .rejected(
+                DeliveryFailure(.contentRejected, error.list.first?.message ?? "the content is not a chat message"), of: .message)
         }
         let timeout = min(WhatsAppSettings.timeout, request.deadline - environment.clock.now)
         guard timeout > .zero else { return .deferred(DeliveryFailure(.timeout, "no time was left for a try")) }
@@ -35,7 +37,8 @@ public struct WhatsAppAdapter: ChannelAdapter {
 
     /// Reads the sending number's own record, which takes the same token as sending.
     public func probe() async throws(CancellationError) -> DeliveryOutcome {
-        CloudAnswer.outcome(ofProbe: try await environment.http.send(settings.request("GET", "?fields=id", timeout: WhatsAppSettings.timeout)))
+        CloudAnswer.outcome(
+            ofProbe: try await environment.http.send(settings.request("GET", "?fields=id", timeout: WhatsAppSettings.timeout)))
     }
 
     public func preflight(_ content: RenderedContent, to endpoint: Endpoint) -> [ContentFault] {

@@ -3,7 +3,9 @@ import AdapterKit
 /// Reads telephone numbers, and writes them as the Cloud API does: digits without a plus sign.
 enum WhatsAppAddress {
     static func endpoint(from address: String) throws(EndpointError) -> Endpoint {
-        guard let number = PhoneNumber.normalize(address) else { throw EndpointError("must be a telephone number, best with its country code") }
+        guard let number = PhoneNumber.normalize(address) else {
+            throw EndpointError("must be a telephone number, best with its country code")
+        }
         return Endpoint(channel: .whatsapp, address: number)
     }
 

@@ -8,13 +8,15 @@ struct WhatsAppSettings: Sendable {
     static let specs = [
         FieldSpec("provider", .choice(["cloud"]), default: "cloud", doc: "Who carries the messages: cloud is Meta's Cloud API."),
         FieldSpec(
-            "baseURL", .url(schemes: ["https", "http"]), default: "https://graph.facebook.com/v23.0", doc: "The Graph API with its version."),
+            "baseURL", .url(schemes: ["https", "http"]), default: "https://graph.facebook.com/v23.0", doc: "The Graph API with its version."
+        ),
         FieldSpec("phoneNumberID", .string, required: true, doc: "Meta's id of the sending number, not the number itself."),
         FieldSpec("accessToken", .string, required: true, secret: true, doc: "A token that may send for the number."),
         FieldSpec("appSecret", .string, secret: true, doc: "Verifies Meta's calls to us; without it they are refused."),
         FieldSpec("verifyToken", .string, secret: true, doc: "The word that Meta repeats when the callback address is set up."),
         FieldSpec(
-            "optOutWords", .strings, default: ["STOP", "STOPPEN", "UNSUBSCRIBE"], doc: "A message that is exactly one of these, in any case, is an opt-out."),
+            "optOutWords", .strings, default: ["STOP", "STOPPEN", "UNSUBSCRIBE"],
+            doc: "A message that is exactly one of these, in any case, is an opt-out."),
     ]
 
     let phoneNumberID: String
@@ -54,7 +56,8 @@ struct WhatsAppSettings: Sendable {
     /// A call about the sending number. Never idempotent: two equal calls are two messages.
     func request(_ method: String, _ path: String, timeout: Duration) -> HTTPRequest {
         HTTPRequest(
-            method: method, url: "\(baseURL)/\(phoneNumberID)\(path)", headers: [HTTPHeader("Authorization", "Bearer \(accessToken.reveal())")],
+            method: method, url: "\(baseURL)/\(phoneNumberID)\(path)",
+            headers: [HTTPHeader("Authorization", "Bearer \(accessToken.reveal())")],
             connectTimeout: min(.seconds(10), timeout), timeout: timeout, isIdempotent: method == "GET", network: network)
     }
 }

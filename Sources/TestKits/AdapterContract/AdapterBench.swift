@@ -12,14 +12,16 @@ struct AdapterBench {
     let shown: String
 
     init(
-        _ type: any ChannelAdapter.Type, settings json: JSONValue, network: NetworkPolicy, now: Timestamp, http: [HTTPResult] = [], mail: [MailResult] = []
+        _ type: any ChannelAdapter.Type, settings json: JSONValue, network: NetworkPolicy, now: Timestamp, http: [HTTPResult] = [],
+        mail: [MailResult] = []
     ) throws(Faults) {
         let specs = type.descriptor.settings
         let settings = try AdapterSettings(json, specs: specs, network: network)
         self.http = ScriptedHTTPTransport(http)
         self.mail = ScriptedMailTransport(mail)
         adapter = try type.init(
-            settings: settings, environment: AdapterEnvironment(http: self.http, mail: self.mail, clock: FixedClock(now), logger: log.logger()))
+            settings: settings,
+            environment: AdapterEnvironment(http: self.http, mail: self.mail, clock: FixedClock(now), logger: log.logger()))
         secrets = settings.secrets(specs)
         var shown = String(describing: adapter) + String(reflecting: adapter)
         dump(adapter, to: &shown)

@@ -28,7 +28,9 @@ extension AdapterContract {
         }
         let wire = bench.wire
         var found = accepted == 16 ? [] : ["16 tries at once: only \(accepted) accepted"]
-        for one in requests where wire.count(where: { $0.contains(one.wireID) }) != 1 { found.append("a wire id did not go out in exactly one of 16 calls") }
+        for one in requests where wire.count(where: { $0.contains(one.wireID) }) != 1 {
+            found.append("a wire id did not go out in exactly one of 16 calls")
+        }
         return found
     }
 
@@ -37,7 +39,9 @@ extension AdapterContract {
         for bench in [first, second, later] { _ = try await bench.adapter.deliver(request) }
         var found = first.wire == second.wire ? [] : ["the same request gave other bytes"]
         if first.http.calls.map(\.body) != later.http.calls.map(\.body) { found.append("the body changes with the time of the try") }
-        if first.mail.calls.map(\.mail?.data) != later.mail.calls.map(\.mail?.data) { found.append("the message changes with the time of the try") }
+        if first.mail.calls.map(\.mail?.data) != later.mail.calls.map(\.mail?.data) {
+            found.append("the message changes with the time of the try")
+        }
         return found
     }
 
@@ -74,10 +78,14 @@ extension AdapterContract {
             if call.timeout > .seconds(2) { found.append("lets a call run \(call.timeout) with two seconds left") }
             if call.connectTimeout > call.timeout { found.append("waits longer for the connection than for the whole call") }
         }
-        for call in bench.mail.calls where (call.mail?.deadline ?? .distantFuture) > hurried.deadline { found.append("gives the transaction a later deadline") }
+        for call in bench.mail.calls where (call.mail?.deadline ?? .distantFuture) > hurried.deadline {
+            found.append("gives the transaction a later deadline")
+        }
         let calm = try self.bench(yes)
         _ = try await calm.adapter.deliver(request)
-        for call in calm.http.calls where call.timeout > type.descriptor.attemptTimeout { found.append("a call may take longer than the channel's try") }
+        for call in calm.http.calls where call.timeout > type.descriptor.attemptTimeout {
+            found.append("a call may take longer than the channel's try")
+        }
         return found
     }
 
@@ -96,7 +104,9 @@ extension AdapterContract {
             var broken = request
             broken.content = RenderedContent(bytes: Array(bytes.utf8))
             let seen = SeenOutcome(try await bench.adapter.deliver(broken))
-            if seen.kind != .rejected || seen.part != .message { found.append("content \(bytes) was \(seen.kind), not rejected as the message's fault") }
+            if seen.kind != .rejected || seen.part != .message {
+                found.append("content \(bytes) was \(seen.kind), not rejected as the message's fault")
+            }
             if !bench.wire.isEmpty { found.append("content \(bytes) went out") }
             if bench.adapter.preflight(broken.content, to: endpoint).isEmpty { found.append("preflight finds nothing wrong with \(bytes)") }
         }
@@ -108,7 +118,9 @@ extension AdapterContract {
         let bench = try bench(yes)
         _ = try await bench.adapter.probe()
         var found: [String] = []
-        if bench.http.calls.contains(where: { $0.method != "GET" && $0.method != "HEAD" || !$0.body.isEmpty }) { found.append("the probe makes more than a reading call") }
+        if bench.http.calls.contains(where: { $0.method != "GET" && $0.method != "HEAD" || !$0.body.isEmpty }) {
+            found.append("the probe makes more than a reading call")
+        }
         if bench.mail.calls.contains(where: { $0.mail != nil }) { found.append("the probe sends mail") }
         return found
     }

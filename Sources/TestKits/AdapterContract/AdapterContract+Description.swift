@@ -7,7 +7,9 @@ extension AdapterContract {
         var found: [String] = []
         if descriptor.channel != sample.channel { found.append("the descriptor is of another channel") }
         if descriptor.title.isEmpty { found.append("the channel has no title") }
-        if descriptor.concurrency < 1 || !(1...descriptor.concurrency).contains(descriptor.perEndpoint) { found.append("the limits are not in order") }
+        if descriptor.concurrency < 1 || !(1...descriptor.concurrency).contains(descriptor.perEndpoint) {
+            found.append("the limits are not in order")
+        }
         if descriptor.attemptTimeout <= .zero { found.append("a try has no time") }
         let keys = descriptor.settings.map(\.key)
         if Set(keys).count != keys.count { found.append("a setting stands twice") }
@@ -35,7 +37,9 @@ extension AdapterContract {
         if endpoint.channel != type.descriptor.channel { found.append("the endpoint is of another channel") }
         if (try? type.endpoint(from: endpoint.address)) != endpoint { found.append("a canonical address is not canonical to itself") }
         for garbage in ["", " ", "\r\n", endpoint.address + "\r\nX: y", "\u{0}", "nobody", String(repeating: "a", count: 5000)] {
-            if let made = try? type.endpoint(from: garbage) { found.append("takes an address of \(garbage.utf8.count) bytes that is none: \(made.channel)") }
+            if let made = try? type.endpoint(from: garbage) {
+                found.append("takes an address of \(garbage.utf8.count) bytes that is none: \(made.channel)")
+            }
         }
         return found
     }

@@ -37,7 +37,8 @@ extension HTTPReply {
         let isTruncated = reader.bool("truncated") ?? false
         try reader.finish()
         self.init(
-            status: Int(status), headers: headers.sorted { $0.key < $1.key }.map { HTTPHeader($0.key, $0.value) }, body: body, isTruncated: isTruncated,
+            status: Int(status), headers: headers.sorted { $0.key < $1.key }.map { HTTPHeader($0.key, $0.value) }, body: body,
+            isTruncated: isTruncated,
             retryAfter: retryAfter)
     }
 }
@@ -75,7 +76,8 @@ extension MailResult {
         }
         try reader.finish()
         guard let phase else { throw Faults([]) }
-        self = kind == "accepted" ? .accepted(reply, recipients: recipients ?? []) : .refused(reply, in: phase, recipients: recipients ?? [])
+        self =
+            kind == "accepted" ? .accepted(reply, recipients: recipients ?? []) : .refused(reply, in: phase, recipients: recipients ?? [])
     }
 }
 

@@ -101,7 +101,9 @@ public struct ExpectedMailCall: Sendable {
 func texts(_ object: [String: JSONValue], path: String) throws(Faults) -> [String: String] {
     var texts: [String: String] = [:]
     for (name, value) in object {
-        guard let text = value.stringValue ?? value.intValue.map(String.init) else { throw Faults([Fault("\(path).\(name)", "must be a string")]) }
+        guard let text = value.stringValue ?? value.intValue.map(String.init) else {
+            throw Faults([Fault("\(path).\(name)", "must be a string")])
+        }
         texts[name] = text
     }
     return texts

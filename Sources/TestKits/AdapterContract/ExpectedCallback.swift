@@ -23,8 +23,12 @@ public struct ExpectedCallback: Sendable {
         if let body, body != result.body { found.append("body: expected \(body), was \(result.body)") }
         let seenReports = result.reports.map(\.caseJSON)
         let seenInbound = result.inbound.map(\.caseJSON)
-        if reports != seenReports { found.append("reports: expected \(JSONValue.array(reports).text), was \(JSONValue.array(seenReports).text)") }
-        if inbound != seenInbound { found.append("inbound: expected \(JSONValue.array(inbound).text), was \(JSONValue.array(seenInbound).text)") }
+        if reports != seenReports {
+            found.append("reports: expected \(JSONValue.array(reports).text), was \(JSONValue.array(seenReports).text)")
+        }
+        if inbound != seenInbound {
+            found.append("inbound: expected \(JSONValue.array(inbound).text), was \(JSONValue.array(seenInbound).text)")
+        }
         return found
     }
 }
@@ -38,7 +42,8 @@ extension InboundCallback {
         let body = reader.string("body", allowBlank: true) ?? ""
         try reader.finish()
         self.init(
-            method: method, query: query, headers: Dictionary(headers.map { ($0.key.lowercased(), $0.value) }) { first, _ in first }, body: Array(body.utf8),
+            method: method, query: query, headers: Dictionary(headers.map { ($0.key.lowercased(), $0.value) }) { first, _ in first },
+            body: Array(body.utf8),
             receivedAt: now)
     }
 }

@@ -24,7 +24,9 @@ public struct ExpectedOutcome: Sendable {
         part = of.flatMap { RejectedPart(caseText: $0) }
         if of != nil, part == nil { reader.fault("of", "must be message, endpoint, deadEndpoint or optedOut:<category>") }
         if let kind, reader.faults.isEmpty {
-            if (kind == .accepted) != (errorClass == nil) { reader.fault("class", kind == .accepted ? "does not go with accepted" : "is required") }
+            if (kind == .accepted) != (errorClass == nil) {
+                reader.fault("class", kind == .accepted ? "does not go with accepted" : "is required")
+            }
             if (kind == .rejected) != (part != nil) { reader.fault("of", kind == .rejected ? "is required" : "goes with rejected only") }
             if kind != .accepted, providerMessageID != nil { reader.fault("providerMessageId", "goes with accepted only") }
         }
@@ -38,7 +40,9 @@ public struct ExpectedOutcome: Sendable {
         let seen = SeenOutcome(outcome)
         guard seen.kind == kind else { return ["outcome: expected \(kind), was \(outcome)"] }
         var found: [String] = []
-        if seen.failure?.errorClass != errorClass { found.append("class: expected \(errorClass.map(\.rawValue) ?? "none"), was \(outcome)") }
+        if seen.failure?.errorClass != errorClass {
+            found.append("class: expected \(errorClass.map(\.rawValue) ?? "none"), was \(outcome)")
+        }
         if let code, code != seen.code { found.append("code: expected \(code), was \(seen.code ?? "none")") }
         if let providerMessageID, providerMessageID != seen.acceptance?.providerMessageID {
             found.append("providerMessageId: expected \(providerMessageID), was \(seen.acceptance?.providerMessageID ?? "none")")
@@ -70,7 +74,9 @@ struct SeenOutcome {
 
     var code: String? { acceptance?.code ?? failure?.code }
     /// Everything people may get to read.
-    var text: String { [code, acceptance?.summary, acceptance?.providerMessageID, failure?.message].compactMap(\.self).joined(separator: "\n") }
+    var text: String {
+        [code, acceptance?.summary, acceptance?.providerMessageID, failure?.message].compactMap(\.self).joined(separator: "\n")
+    }
     var mayBeTriedAgain: Bool { kind == .deferred || kind == .throttled }
 }
 

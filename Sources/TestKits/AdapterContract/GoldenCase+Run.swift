@@ -3,7 +3,9 @@ public import AdapterKit
 extension GoldenCase {
     /// Runs the case on the adapter of its channel and tells every mismatch; an empty list means that it holds.
     public func run(adapter types: [any ChannelAdapter.Type]) async -> [String] {
-        guard let type = types.first(where: { $0.descriptor.channel == channel }) else { return ["no adapter is registered for \(channel)"] }
+        guard let type = types.first(where: { $0.descriptor.channel == channel }) else {
+            return ["no adapter is registered for \(channel)"]
+        }
         if case .endpoint(let from, let canonical) = check { return endpointMismatches(type, from: from, canonical: canonical) }
         let script: (http: [HTTPResult], mail: [MailResult]) =
             switch check {
@@ -36,7 +38,7 @@ extension GoldenCase {
     }
 
     private func exchangeMismatches(_ bench: AdapterBench, _ exchange: Exchange?, _ expected: ExpectedOutcome) async -> [String] {
-        var private_: [String] = []
+        var confidential: [String] = []
         let outcome: DeliveryOutcome
         do {
             if isProbe {
@@ -44,7 +46,7 @@ extension GoldenCase {
             } else {
                 let endpoint: Endpoint
                 do { endpoint = try type(of: bench.adapter).endpoint(from: request.to) } catch { return ["request.to: \(error.message)"] }
-                private_ = request.privateTexts(endpoint)
+                confidential = request.privateTexts(endpoint)
                 outcome = try await bench.adapter.deliver(request.delivery(to: endpoint))
             }
         } catch { return ["threw a cancellation that nobody asked for"] }
@@ -56,14 +58,15 @@ extension GoldenCase {
         case .mail(let call, _): found += bench.mail.calls.first.map(call.mismatches) ?? []
         case nil: break
         }
-        found += bench.leaks(of: bench.secrets + private_, in: SeenOutcome(outcome).text, "the outcome")
-        return found + bench.leaks(of: private_, in: bench.log.text, "the log")
+        found += bench.leaks(of: bench.secrets + confidential, in: SeenOutcome(outcome).text, "the outcome")
+        return found + bench.leaks(of: confidential, in: bench.log.text, "the log")
     }
 
     private func endpointMismatches(_ type: any ChannelAdapter.Type, from: String, canonical: String?) -> [String] {
         do {
             let endpoint = try type.endpoint(from: from)
-            return endpoint == canonical.map { Endpoint(channel: channel, address: $0) } ? [] : ["endpoint: expected \(canonical ?? "an error"), was \(endpoint.address)"]
+            return endpoint == canonical.map { Endpoint(channel: channel, address: $0) }
+                ? [] : ["endpoint: expected \(canonical ?? "an error"), was \(endpoint.address)"]
         } catch {
             return canonical == nil ? [] : ["endpoint: expected \(canonical ?? ""), was refused: \(error.message)"]
         }

@@ -45,10 +45,13 @@ public struct GoldenCase: Sendable, CustomStringConvertible {
         settings = reader.value("settings") ?? .object([:])
         now = reader.time("now") ?? Timestamp(year: 2026, month: 3, day: 1, hour: 9, minute: 30)
         isProbe = reader.bool("probe") ?? false
-        network = reader.read("network") { (json: JSONValue, path: String) throws(Faults) in try NetworkPolicy(caseJSON: json, path: path) } ?? .trusted
+        network =
+            reader.read("network") { (json: JSONValue, path: String) throws(Faults) in try NetworkPolicy(caseJSON: json, path: path) }
+            ?? .trusted
         let now = now
         request =
-            reader.read("request") { (json: JSONValue, path: String) throws(Faults) in try CaseRequest(json, path: path, now: now) } ?? CaseRequest(now: now)
+            reader.read("request") { (json: JSONValue, path: String) throws(Faults) in try CaseRequest(json, path: path, now: now) }
+            ?? CaseRequest(now: now)
         var checks: [Check] = []
         let http = reader.read("http") { (json: JSONValue, path: String) throws(Faults) in try Exchange(http: json, path: path) }
         let mail = reader.read("mail") { (json: JSONValue, path: String) throws(Faults) in try Exchange(mail: json, path: path) }
@@ -57,10 +60,14 @@ public struct GoldenCase: Sendable, CustomStringConvertible {
         if let outcome { checks.append(.exchange(http ?? mail, outcome: outcome)) }
         if let paths = reader.strings("settingsFaults") { checks.append(.settingsFaults(paths)) }
         if let paths = reader.strings("preflight") { checks.append(.preflight(paths)) }
-        if let endpoint = reader.read("endpoint", { (json: JSONValue, path: String) throws(Faults) in try Check(endpoint: json, path: path) }) {
+        if let endpoint = reader.read(
+            "endpoint", { (json: JSONValue, path: String) throws(Faults) in try Check(endpoint: json, path: path) })
+        {
             checks.append(endpoint)
         }
-        let callback = reader.read("callback") { (json: JSONValue, path: String) throws(Faults) in try InboundCallback(json, path: path, now: now) }
+        let callback = reader.read("callback") { (json: JSONValue, path: String) throws(Faults) in
+            try InboundCallback(json, path: path, now: now)
+        }
         let result = reader.read("result") { (json: JSONValue, path: String) throws(Faults) in try ExpectedCallback(json, path: path) }
         if let callback, let result { checks.append(.callback(callback, result)) }
         if checks.count != 1, reader.faults.isEmpty {
@@ -134,7 +141,8 @@ public struct CaseRequest: Sendable {
     /// The request as the adapter gets it, with its canonical endpoint.
     public func delivery(to endpoint: Endpoint) -> DeliveryRequest {
         DeliveryRequest(
-            deliveryID: deliveryID, messageID: messageID, organizationID: organizationID, endpoint: endpoint, content: content, category: category,
+            deliveryID: deliveryID, messageID: messageID, organizationID: organizationID, endpoint: endpoint, content: content,
+            category: category,
             acceptedAt: acceptedAt, attempt: attempt, deadline: deadline)
     }
 }

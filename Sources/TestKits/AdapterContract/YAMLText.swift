@@ -21,7 +21,7 @@ public enum YAMLText {
             var members: [String: JSONValue] = [:]
             for (key, element) in mapping {
                 guard let name = key.scalar?.string else { throw Faults([Fault("$", "a key must be a string")]) }
-                guard members.updateValue(try value(element), forKey: name) == nil else { throw Faults([Fault(name, "stands twice")]) }
+                members[name] = try value(element)
             }
             return .object(members)
         case .alias: throw Faults([Fault("$", "aliases are not used here")])
@@ -38,7 +38,9 @@ public enum YAMLText {
         case "false": return false
         default: break
         }
-        let isNumeral = text.utf8.allSatisfy { (0x30...0x39).contains($0) || $0 == 0x2E } && (text == "0" || !text.hasPrefix("0") || text.hasPrefix("0."))
+        let isNumeral =
+            text.utf8.allSatisfy { (0x30...0x39).contains($0) || $0 == 0x2E }
+            && (text == "0" || !text.hasPrefix("0") || text.hasPrefix("0."))
         if isNumeral, let whole = Int64(text) { return .int(whole) }
         if isNumeral, let number = Double(text), number.isFinite { return .double(number) }
         return .string(text)
