@@ -109,7 +109,7 @@ let package = Package(
             name: "QuoteBridgeTests",
             dependencies: ["AdapterKit", "GatewayModel", "GatewayCore", "GatewayTestKit", "WorkflowEngine", "QuoteBridge", "Signing", .log]),
         .testTarget(
-            name: "ProviderSimulatorsTests", dependencies: ["AdapterKit", "ProviderSimulators", "Signing", .log, .nio, .nioPosix, .nioHTTP1]),
+            name: "ProviderSimulatorsTests", dependencies: ["AdapterKit", "ProviderSimulators", "Signing", .log, .nio, .nioPosix, .nioHTTP1, .nioSSL]),
         .testTarget(
             name: "GatewayAPITests",
             dependencies: [

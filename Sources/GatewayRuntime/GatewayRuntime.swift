@@ -1,7 +1,7 @@
 public import AdapterKit
 import CurlTransport
 public import GatewayAPI
-import GatewayCore
+public import GatewayCore
 import GatewayModel
 public import Logging
 import NIOPosix
@@ -22,6 +22,10 @@ public final class GatewayRuntime: Service {
     public let services: GatewayServices
     /// Takes in quote events in-process.
     public var bridge: QuoteBridge { services.bridge }
+    /// What the command line may do to the store, in-process.
+    public var administration: Administration { Administration(store: store, clock: services.clock) }
+    /// Every change of a delivery, as it happens.
+    public var feed: StatusFeed { services.feed }
 
     private let configuration: GatewayConfiguration
     private let roles: Set<Role>
@@ -109,8 +113,7 @@ public final class GatewayRuntime: Service {
     public func run() async throws {
         defer { logger.notice("stopped") }
         let control = ControlSocket(
-            path: ControlSocket.path(forStore: configuration.storePath), administration: Administration(store: store, clock: services.clock),
-            logger: logger)
+            path: ControlSocket.path(forStore: configuration.storePath), administration: administration, logger: logger)
         // What is listed last stops first.
         var running: [any Service] = [control]
         if roles.contains(.maintenance) { running += [parts.maintenance, DeferredPlanning(bridge: services.bridge, clock: services.clock)] as [any Service] }

@@ -43,10 +43,6 @@ enum Backend: String, CaseIterable, Sendable, CustomTestStringConvertible {
     }
 }
 
-extension StoreCase: CustomTestStringConvertible {
-    public var testDescription: String { name }
-}
-
 /// A folder for one test's stores.
 struct TestFolder: Sendable {
     let url: URL

@@ -50,7 +50,12 @@ final class SQLiteConnection: @unchecked Sendable {
     /// How often a statement ran, for tests of the hot path.
     private(set) var executions = 0
 
-    init(handle: OpaquePointer) { self.handle = handle }
+    init(handle: OpaquePointer) {
+        self.handle = handle
+        // Nobody observes changes here, and GRDB's hooks would look at every commit for those who do.
+        sqlite3_commit_hook(handle, nil, nil)
+        sqlite3_rollback_hook(handle, nil, nil)
+    }
 
     /// Lets go of every statement; the connection can be closed then.
     func finish() {

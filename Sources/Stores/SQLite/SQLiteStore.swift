@@ -53,12 +53,21 @@ private struct Opened: Sendable {
     init(path: String, now: Timestamp, migrate: SQLiteMigration) throws(StoreError) {
         lock = try SQLiteLock(path: path + ".lock")
         do throws(StoreError) {
-            let (queue, connection) = try Self.open(path, isReader: false)
-            try SQLiteMigrator().prepare(connection, mode: migrate, now: now)
-            // Only one process opens the file: whoever held these leases is gone.
-            try connection.run("UPDATE outbox SET lease_until = ? WHERE lease_token IS NOT NULL AND lease_until > ?", now, now)
+            let (queue, connection) = try Self.open(path, isReader: false) { connection throws(StoreError) in
+                // What is synced at each commit is not lost; NORMAL would lose the last commits at a power cut.
+                try connection.script("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 1000")
+                try SQLiteMigrator().prepare(connection, mode: migrate, now: now)
+                // Only one process opens the file: whoever held these leases is gone.
+                try connection.run("UPDATE outbox SET lease_until = ? WHERE lease_token IS NOT NULL AND lease_until > ?", now, now)
+            }
             var readers: [(DatabaseQueue, SQLiteConnection)] = []
-            for _ in 0..<3 { readers.append(try Self.open(path, isReader: true)) }
+            for _ in 0..<3 {
+                let reader = try Self.open(path, isReader: true) { connection throws(StoreError) in
+                    // The writer is the only one to checkpoint: two at once can lose a reset of the log in SQLite before 3.51.3.
+                    try connection.script("PRAGMA wal_autocheckpoint = 0")
+                }
+                readers.append(reader)
+            }
             writer = SQLiteWriter(queue: queue, connection: connection)
             self.readers = SQLiteReaders(readers)
         } catch {
@@ -67,7 +76,9 @@ private struct Opened: Sendable {
         }
     }
 
-    private static func open(_ path: String, isReader: Bool) throws(StoreError) -> (DatabaseQueue, SQLiteConnection) {
+    private static func open(
+        _ path: String, isReader: Bool, prepare: (SQLiteConnection) throws(StoreError) -> Void
+    ) throws(StoreError) -> (DatabaseQueue, SQLiteConnection) {
         var configuration = Configuration()
         configuration.readonly = isReader
         configuration.busyMode = .timeout(5)
@@ -77,11 +88,11 @@ private struct Opened: Sendable {
             let connection = try queue.inDatabase { db in
                 guard let handle = db.sqliteConnection else { throw StoreError.unavailable }
                 let connection = SQLiteConnection(handle: handle)
-                if isReader {
-                    // The writer is the only one to checkpoint: two at once can lose a reset of the log in SQLite before 3.51.3.
-                    try connection.script("PRAGMA wal_autocheckpoint = 0")
-                } else {
-                    try connection.script("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 1000")
+                do throws(StoreError) {
+                    try prepare(connection)
+                } catch {
+                    connection.finish()
+                    throw error
                 }
                 return connection
             }

@@ -1,5 +1,6 @@
 public import AdapterKit
 public import GatewayModel
+import Synchronization
 
 extension InMemoryStore: OutboxReading, DeliveryChanging, StoreMaintaining {
     public func delivery(_ id: DeliveryID, organizationID: OrganizationID?) async throws(StoreError) -> Delivery? {

@@ -61,7 +61,7 @@ struct Dev: AsyncParsableCommand {
               Webhooks       \(simulators.webhookURL)
               Data           \(folder.path) (dev.json says all of this for programs)
             """)
-        if !isQuiet { try await DevDemo(url: url, token: token, webhookURL: simulators.webhookURL, feed: runtime.services.feed).run() }
+        if !isQuiet { try await DevDemo(url: url, token: token, webhookURL: simulators.webhookURL, feed: runtime.feed).run() }
         print(
             """
 
@@ -121,7 +121,7 @@ struct DevFolder {
 
     /// Makes the organization and an admin's key; a key of an earlier start is kept.
     func prepareOrganization(in runtime: GatewayRuntime) async throws -> String {
-        let administration = Administration(store: runtime.services.store)
+        let administration = runtime.administration
         guard let id = OrganizationID(Self.organizationID) else { throw ExitCode.failure }
         _ = await administration.run(.createOrganization(id: id, name: "Voorbeeld BV", locale: "nl-NL", isSeeded: true))
         let file = path + "/token"

@@ -13,7 +13,7 @@ func administer(_ command: Administration.Command, _ configuration: GatewayConfi
     } else {
         do {
             answer = try await Administration.onStore(of: configuration, command)
-        } catch let error as StoreError {
+        } catch {
             printError("gatewayd: \(error)")
             throw ExitCode.failure
         }
