@@ -1,4 +1,5 @@
 import AdapterKit
+import NIOPosix
 import Testing
 
 @testable import ProviderSimulators
@@ -71,11 +72,16 @@ struct SMTPSimulatorTests {
     func wireFaults(_ phase: SMTPRule.Phase) async throws {
         for (fault, end) in [(WireFault.close, WireClient.End.closed), (.reset, .reset), (.garbage, .closed)] {
             let server = try await SMTPSimulator.start(script: [SMTPRule(at: phase, .fault(fault))])
-            let client = try await WireClient(port: server.port)
-            try await client.advance(to: phase)
-            let rest = try await client.rest()
-            #expect(rest.bytes == (fault == .garbage ? WireFault.garbageBytes : []))
-            #expect(rest.end == end)
+            do {
+                let client = try await WireClient(port: server.port)
+                try await client.advance(to: phase)
+                let rest = try await client.rest()
+                #expect(rest.bytes == (fault == .garbage ? WireFault.garbageBytes : []))
+                #expect(rest.end == end)
+            } catch let error as NIOConnectionError {
+                // A reset in place of a greeting can overtake the client's view of its own connecting.
+                #expect(phase == .greeting && fault == .reset, "\(error)")
+            }
             #expect(server.count == 0)
             await server.stop()
         }
@@ -83,7 +89,9 @@ struct SMTPSimulatorTests {
 
     @Test("hangs by rule until it is stopped", arguments: [SMTPRule.Phase.greeting, .mail, .finalDot])
     func hang(_ phase: SMTPRule.Phase) async throws {
-        let server = try await SMTPSimulator.start(script: [SMTPRule(at: phase, nth: 1...1, .fault(.hang))])
+        // One loop serves both connections, so the first has been read once the second is answered.
+        let loop = MultiThreadedEventLoopGroup.singleton.next()
+        let server = try await SMTPSimulator.start(script: [SMTPRule(at: phase, nth: 1...1, .fault(.hang))], eventLoopGroup: loop)
         let client = try await WireClient(port: server.port)
         try await client.advance(to: phase)
         // Another connection is served meanwhile.

@@ -1,4 +1,5 @@
 import AdapterKit
+import NIOPosix
 import Testing
 
 @testable import ProviderSimulators
@@ -168,7 +169,8 @@ struct WhatsAppSimulatorTests {
 
     @Test("hangs until it is stopped")
     func hang() async throws {
-        let server = try await WhatsAppSimulator.start()
+        // One loop serves both connections, so the first has been read once the second is answered.
+        let server = try await WhatsAppSimulator.start(eventLoopGroup: MultiThreadedEventLoopGroup.singleton.next())
         let client = try await WireClient(port: server.port)
         try await client.send("POST", Self.target, headers: Self.headers, body: Self.text(to: "+9993000001").bytes)
         let other = try await WireClient(port: server.port)
