@@ -20,7 +20,8 @@ public final class SimulatorSet: Sendable {
     public var webhookURL: String { webhook.url }
 
     private init(
-        smtp: SMTPSimulator, whatsapp: WhatsAppSimulator, webhook: WebhookSimulator, options: WhatsAppSimulator.Options, webhookSecret: Secret
+        smtp: SMTPSimulator, whatsapp: WhatsAppSimulator, webhook: WebhookSimulator, options: WhatsAppSimulator.Options,
+        webhookSecret: Secret
     ) {
         self.smtp = smtp
         self.whatsapp = whatsapp
@@ -46,7 +47,8 @@ public final class SimulatorSet: Sendable {
             let whatsapp = try await WhatsAppSimulator.start(options: whatsappOptions, eventLoopGroup: eventLoopGroup)
             do {
                 let webhook = try await WebhookSimulator.start(options: webhookOptions, eventLoopGroup: eventLoopGroup)
-                return SimulatorSet(smtp: smtp, whatsapp: whatsapp, webhook: webhook, options: whatsappOptions, webhookSecret: webhookSecret)
+                return SimulatorSet(
+                    smtp: smtp, whatsapp: whatsapp, webhook: webhook, options: whatsappOptions, webhookSecret: webhookSecret)
             } catch {
                 await whatsapp.stop()
                 throw error

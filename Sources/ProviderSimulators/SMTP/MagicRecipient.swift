@@ -10,7 +10,9 @@ enum MagicRecipient: String, CaseIterable {
     case bounce, greylist, full, slow
 
     init?(_ address: String) {
-        guard let kind = Self.allCases.first(where: { RecipientPattern.localPartContains($0.rawValue).matches(address) }) else { return nil }
+        guard let kind = Self.allCases.first(where: { RecipientPattern.localPartContains($0.rawValue).matches(address) }) else {
+            return nil
+        }
         self = kind
     }
 }

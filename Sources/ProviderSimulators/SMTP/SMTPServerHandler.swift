@@ -38,6 +38,11 @@ final class SMTPServerHandler: ChannelInboundHandler {
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         guard !isDone else { return }
+        if buffer.readableBytes == 0 {
+            buffer.clear()
+        } else if buffer.readerIndex > 65_536 {
+            buffer.discardReadBytes()
+        }
         var bytes = unwrapInboundIn(data)
         buffer.writeBuffer(&bytes)
         if timer == nil { proceed(context) }
@@ -121,7 +126,6 @@ final class SMTPServerHandler: ChannelInboundHandler {
         buffer.moveReaderIndex(forwardBy: 3)
         scanner = MessageScanner()
         hasBodyBegun = false
-        defer { buffer.discardReadBytes() }
         return session.messageEnds(size: length) { MessageScanner.unstuff(Array(message.readableBytesView)) }
     }
 

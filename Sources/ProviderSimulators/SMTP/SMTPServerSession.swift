@@ -121,7 +121,8 @@ struct SMTPServerSession {
             switch session.options.magicRecipients ? MagicRecipient(address) : nil {
             case .bounce: return [.send(SMTPAnswer(550, "5.1.1", "No such mailbox"))]
             case .full: return [.send(SMTPAnswer(452, "4.2.2", "Mailbox full"))]
-            case .greylist where session.mailbox.isFirstSight(of: address): return [.send(SMTPAnswer(451, "4.7.1", "Greylisted, try again"))]
+            case .greylist where session.mailbox.isFirstSight(of: address):
+                return [.send(SMTPAnswer(451, "4.7.1", "Greylisted, try again"))]
             case .slow: steps.append(.wait(session.options.slowDelay))
             case .greylist, nil: break
             }

@@ -57,7 +57,8 @@ public final class SMTPSimulator: Sendable {
 
     /// Returns as soon as `count` messages were taken in all.
     ///
-    /// Throws `SimulatorError.timedOut` after `timeout`, `.stopped` when the simulator stops, and `CancellationError` when the task is cancelled.
+    /// Throws `SimulatorError.timedOut` after `timeout`, `.stopped` when the simulator stops, and `CancellationError` when the task is
+    /// cancelled.
     public func waitForCount(_ count: Int, timeout: Duration) async throws {
         try await mailbox.mails.wait(for: count, timeout: timeout, timer: listener.eventLoop)
     }

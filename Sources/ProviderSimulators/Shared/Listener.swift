@@ -45,7 +45,8 @@ final class Listener: Sendable {
         self.port = port
     }
 
-    /// Listens on `host` and `port`, where 0 lets the system choose one. `setUp` gets each connection and its number, on the connection's loop.
+    /// Listens on `host` and `port`, where 0 lets the system choose one. `setUp` gets each connection and its number, on the connection's
+    /// loop.
     static func start(
         host: String, port: Int, group: any EventLoopGroup, setUp: @escaping @Sendable (any Channel, Int) throws -> Void
     ) async throws -> Listener {

@@ -48,7 +48,8 @@ final class Recorder<Record: Sendable>: Sendable {
 
     /// Returns as soon as there are `expected` records.
     ///
-    /// Throws `SimulatorError.timedOut` after `timeout`, `.stopped` when the simulator stops, and `CancellationError` when the task is cancelled.
+    /// Throws `SimulatorError.timedOut` after `timeout`, `.stopped` when the simulator stops, and `CancellationError` when the task is
+    /// cancelled.
     func wait(for expected: Int, timeout: Duration, timer loop: any EventLoop) async throws {
         let id = state.withLock { state in
             let id = state.nextWaiter

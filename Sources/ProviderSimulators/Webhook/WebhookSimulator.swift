@@ -5,8 +5,8 @@ import Synchronization
 
 /// A webhook receiver on a real socket that answers 200, or misbehaves by script or by path.
 ///
-/// A script's rules come first; then some paths have a meaning of their own: `/status/503`, `/slow`, `/redirect`, `/hang`, `/close`, `/reset`,
-/// `/garbage` and `/partial`.
+/// A script's rules come first; then some paths have a meaning of their own: `/status/503`, `/slow`, `/redirect`, `/hang`, `/close`,
+/// `/reset`, `/garbage` and `/partial`.
 public final class WebhookSimulator: Sendable {
     public struct Options: Sendable {
         /// Standard Webhooks form, `whsec_` and Base64; requests are verified with it.
@@ -65,7 +65,8 @@ public final class WebhookSimulator: Sendable {
 
     /// Returns as soon as `count` requests were read in all.
     ///
-    /// Throws `SimulatorError.timedOut` after `timeout`, `.stopped` when the simulator stops, and `CancellationError` when the task is cancelled.
+    /// Throws `SimulatorError.timedOut` after `timeout`, `.stopped` when the simulator stops, and `CancellationError` when the task is
+    /// cancelled.
     public func waitForCount(_ count: Int, timeout: Duration) async throws {
         try await inbox.requests.wait(for: count, timeout: timeout, timer: listener.eventLoop)
     }

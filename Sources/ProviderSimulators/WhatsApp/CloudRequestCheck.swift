@@ -10,7 +10,9 @@ enum CloudRequestCheck {
         guard let to = request["to"]?.stringValue else { return GraphError(131_008, details: "to is required") }
         guard isNumber(to) else { return invalid("to must be a telephone number") }
         if let data = request["biz_opaque_callback_data"] {
-            guard let text = data.stringValue, text.count <= 512 else { return invalid("biz_opaque_callback_data has at most 512 characters") }
+            guard let text = data.stringValue, text.count <= 512 else {
+                return invalid("biz_opaque_callback_data has at most 512 characters")
+            }
         }
         if let context = request["context"], context["message_id"]?.stringValue == nil { return invalid("context needs message_id") }
         switch request["type"]?.stringValue ?? "text" {

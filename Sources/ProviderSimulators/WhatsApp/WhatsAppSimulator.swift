@@ -47,7 +47,8 @@ public final class WhatsAppSimulator: Sendable {
 
     /// Returns as soon as `count` messages were taken in all.
     ///
-    /// Throws `SimulatorError.timedOut` after `timeout`, `.stopped` when the simulator stops, and `CancellationError` when the task is cancelled.
+    /// Throws `SimulatorError.timedOut` after `timeout`, `.stopped` when the simulator stops, and `CancellationError` when the task is
+    /// cancelled.
     public func waitForCount(_ count: Int, timeout: Duration) async throws {
         try await api.messages.wait(for: count, timeout: timeout, timer: listener.eventLoop)
     }
