@@ -33,9 +33,10 @@ extension Duration {
     /// The length in whole microseconds, rounded towards zero and held within 64 bits.
     public var microseconds: Int64 {
         let (seconds, attoseconds) = components
-        let (whole, overflow) = seconds.multipliedReportingOverflow(by: 1_000_000)
-        if overflow { return seconds < 0 ? .min : .max }
-        return whole &+ attoseconds / 1_000_000_000_000
+        let (whole, isTooLong) = seconds.multipliedReportingOverflow(by: 1_000_000)
+        let (sum, isJustTooLong) = whole.addingReportingOverflow(attoseconds / 1_000_000_000_000)
+        if isTooLong || isJustTooLong { return seconds < 0 ? .min : .max }
+        return sum
     }
 
     /// The length in seconds, for display and for arithmetic that tolerates rounding.
