@@ -11,7 +11,7 @@ public enum PhoneNumber {
         while index < characters.count {
             let character = characters[index]
             if character == "(", index + 2 < characters.count, characters[index + 1] == "0", characters[index + 2] == ")",
-                cleaned.hasPrefix("+")
+                cleaned.hasPrefix("+") || cleaned.hasPrefix("00")
             {
                 index += 3
                 continue
@@ -20,7 +20,8 @@ public enum PhoneNumber {
             case "+":
                 guard cleaned.isEmpty else { return nil }
                 cleaned.append("+")
-            case "0"..."9": cleaned.append(character)
+            // A range of characters would also hold digits that carry combining marks.
+            case _ where character.isASCII && character.isNumber: cleaned.append(character)
             case "-", ".", "/", "(", ")", "\u{2010}", "\u{2011}", "\u{2013}": break
             default: return nil
             }
