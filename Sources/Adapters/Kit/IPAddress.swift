@@ -35,12 +35,12 @@ public struct IPAddress: Hashable, Sendable, CustomStringConvertible {
     }
 
     private static func parseIPv6(_ text: String) -> [UInt8]? {
-        func groups(_ part: Substring) -> [UInt8]? {
+        func groups(_ part: Substring, isLast: Bool) -> [UInt8]? {
             var bytes: [UInt8] = []
             let pieces = part.isEmpty ? [] : part.split(separator: ":", omittingEmptySubsequences: false)
             for (index, piece) in pieces.enumerated() {
                 if piece.contains(".") {
-                    guard index == pieces.count - 1, let dotted = parseDotted(piece) else { return nil }
+                    guard isLast, index == pieces.count - 1, let dotted = parseDotted(piece) else { return nil }
                     bytes += dotted
                 } else {
                     guard (1...4).contains(piece.count), piece.allSatisfy(\.isHexDigit), let group = UInt16(piece, radix: 16) else {
@@ -52,11 +52,12 @@ public struct IPAddress: Hashable, Sendable, CustomStringConvertible {
             return bytes
         }
         if let gap = text.firstRange(of: "::") {
-            guard let head = groups(text[..<gap.lowerBound]), let tail = groups(text[gap.upperBound...]), head.count + tail.count <= 14
+            guard let head = groups(text[..<gap.lowerBound], isLast: false), let tail = groups(text[gap.upperBound...], isLast: true),
+                head.count + tail.count <= 14
             else { return nil }
             return head + [UInt8](repeating: 0, count: 16 - head.count - tail.count) + tail
         }
-        guard let bytes = groups(text[...]), bytes.count == 16 else { return nil }
+        guard let bytes = groups(text[...], isLast: true), bytes.count == 16 else { return nil }
         return bytes
     }
 
@@ -77,7 +78,8 @@ public struct AddressBlock: Hashable, Sendable {
         let parts = text.split(separator: "/", omittingEmptySubsequences: false)
         guard parts.count <= 2, let base = IPAddress(parts[0]) else { return nil }
         let width = base.bytes.count * 8
-        guard let prefix = parts.count == 2 ? Int(parts[1]) : width, (0...width).contains(prefix) else { return nil }
+        guard let prefix = parts.count == 2 ? Int(parts[1]) : width, (0...width).contains(prefix), parts.count == 1 || parts[1].first != "+"
+        else { return nil }
         self.base = base
         self.prefix = prefix
     }
