@@ -9,6 +9,8 @@ public struct WebURL: Hashable, Sendable {
     public let target: String
 
     /// `nil` for anything with blanks, control or non-ASCII characters, another scheme, no host, or a port out of range.
+    ///
+    /// A host is an address or a name of letters, digits, `-`, `.` and `_`: escapes (RFC 3986, section 3.2.2) only serve to hide one.
     public init?(_ text: String) {
         guard text.utf8.count <= 2048,
             text.utf8.allSatisfy({ (0x21...0x7E).contains($0) && $0 != 0x5C && $0 != 0x22 && $0 != 0x3C && $0 != 0x3E }),
@@ -37,15 +39,22 @@ public struct WebURL: Hashable, Sendable {
             portText = authority[authority.index(after: colon)...]
             authority = authority[..<colon]
         }
-        guard !authority.isEmpty else { return nil }
+        guard !authority.isEmpty, authority.hasPrefix("[") || authority.utf8.allSatisfy(Self.isHostByte) else { return nil }
         let port = portText.flatMap { $0.isEmpty ? nil : $0 }.map { Int($0) ?? 0 } ?? (scheme == "https" ? 443 : 80)
-        guard (1...65_535).contains(port) else { return nil }
+        guard (1...65_535).contains(port), portText?.first != "+" else { return nil }
         var target = rest[end...].prefix { $0 != "#" }
         if target.isEmpty || target.first == "?" { target = "/" + target }
         self.scheme = scheme
         self.host = authority.lowercased()
         self.port = port
         self.target = String(target)
+    }
+
+    private static func isHostByte(_ byte: UInt8) -> Bool {
+        switch byte {
+        case 0x30...0x39, 0x41...0x5A, 0x61...0x7A, 0x2D, 0x2E, 0x5F: true
+        default: false
+        }
     }
 
     /// The URL again, with scheme and host in lower case and without a default port or a fragment.
