@@ -27,7 +27,7 @@ public struct AdapterSettings: Hashable, Sendable {
         var reader = try ObjectReader(json, path: path)
         var values: [String: Value] = [:]
         for spec in specs {
-            let given = reader.value(spec.key).flatMap { $0.isNull ? nil : $0 }
+            let given = reader.value(spec.key).flatMap(\.unlessNull)
             guard let raw = given ?? spec.defaultValue else {
                 if spec.isRequired { reader.fault(spec.key, "is required: \(spec.doc)") }
                 continue
@@ -71,7 +71,7 @@ public struct AdapterSettings: Hashable, Sendable {
             return .string(text)
         case .strings:
             if let text = raw.stringValue {
-                return .strings(text.split(separator: ",").map { String($0.drop(while: \.isWhitespace)) }.filter { !$0.isEmpty })
+                return .strings(text.split(separator: ",").map(Self.trimmed).filter { !$0.isEmpty })
             }
             guard let list = raw.arrayValue else { throw fault("must be a list of strings") }
             let strings = list.compactMap { $0.stringValue ?? $0.intValue.map(String.init) }
@@ -89,6 +89,12 @@ public struct AdapterSettings: Hashable, Sendable {
             if !faults.isEmpty { throw Faults(faults) }
             return .objects(objects)
         }
+    }
+
+    private static func trimmed(_ text: Substring) -> String {
+        var rest = text.drop(while: \.isWhitespace)
+        while rest.last?.isWhitespace == true { rest.removeLast() }
+        return String(rest)
     }
 
     public subscript(key: String) -> Value? { values[key] }

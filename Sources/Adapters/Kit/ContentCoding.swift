@@ -46,8 +46,8 @@ extension ChatContent {
     public init(json: JSONValue, path: String = "content") throws(Faults) {
         var reader = try ObjectReader(json, path: path)
         let text = reader.string("text", allowBlank: true)
-        let template = reader.value("template").flatMap { $0.isNull ? nil : $0 }
-        let document = reader.value("document").flatMap { $0.isNull ? nil : $0 }
+        let template = reader.value("template").flatMap(\.unlessNull)
+        let document = reader.value("document").flatMap(\.unlessNull)
         if [text != nil, template != nil, document != nil].count(where: { $0 }) != 1 {
             reader.fault(nil, "must have exactly one of text, template and document")
         }
@@ -65,6 +65,9 @@ extension ChatContent {
         } else {
             let object = document ?? .null
             let caption = object["caption"]?.stringValue
+            if let given = object["caption"]?.unlessNull, given.stringValue == nil {
+                throw Faults([Fault(path + ".document.caption", "must be a string")])
+            }
             var bare = object.objectValue ?? [:]
             bare["caption"] = nil
             self = .document(

@@ -26,6 +26,8 @@ extension JSONValue {
     public var arrayValue: [JSONValue]? { if case .array(let value) = self { value } else { nil } }
     public var objectValue: [String: JSONValue]? { if case .object(let value) = self { value } else { nil } }
     public var isNull: Bool { self == .null }
+    /// This value, or none where it is null: a bare `nil` would be read as the JSON null.
+    public var unlessNull: JSONValue? { isNull ? Optional.none : self }
 
     public var doubleValue: Double? {
         switch self {
