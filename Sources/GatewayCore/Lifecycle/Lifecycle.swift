@@ -162,12 +162,12 @@ extension Lifecycle {
             change.confirmation = risen
         case .bounced:
             change.flags.insert(.bounced)
-            suppression = report.rejectedPart.flatMap { proposal($0, report.failure) }
+            suppression = proposal(report)
         case .complained:
             change.flags.insert(.complained)
-            suppression = SuppressionProposal(scope: .organization, reason: .complaint, evidence: report.failure?.code)
+            suppression = proposal(report)
         case .failed:
-            suppression = report.rejectedPart.flatMap { proposal($0, report.failure) }
+            suppression = proposal(report)
             if let confirmation = delivery.confirmation, confirmation >= .delivered {
                 change.flags.insert(.undelivered)
             } else {
@@ -185,7 +185,7 @@ extension Lifecycle {
         if report.kind == .failed {
             settled.settle(.failed, .rejected)
             settled.lastError = report.failure ?? settled.lastError
-            return .success(Transition(change: settled, suppression: report.rejectedPart.flatMap { proposal($0, report.failure) }))
+            return .success(Transition(change: settled, suppression: proposal(report)))
         }
         // Any other news proves that the provider took it; then it is news of a succeeded delivery.
         settled.providerMessageID = report.providerMessageID ?? settled.providerMessageID
@@ -198,10 +198,23 @@ extension Lifecycle {
     }
 
     private func reportedOnFailed(_ delivery: Delivery, _ report: DeliveryReport) -> Result<Transition, LifecycleRefusal> {
-        guard confirmation(report.kind) != nil, !delivery.flags.contains(.lateReport) else { return .failure(.nothingNew) }
         var change = DeliveryChange(of: delivery, at: now)
-        change.flags.insert(.lateReport)
-        return .success(Transition(change: change))
+        var suppression: SuppressionProposal?
+        switch report.kind {
+        case .delivered, .read: change.flags.insert(.lateReport)
+        case .bounced, .complained:
+            // What is said of the address counts, whichever report came first.
+            change.flags.insert(report.kind == .bounced ? .bounced : .complained)
+            suppression = proposal(report)
+        case .sent, .failed, .reply: return .failure(.nothingNew)
+        }
+        guard change.flags != delivery.flags else { return .failure(.nothingNew) }
+        return .success(Transition(change: change, suppression: suppression))
+    }
+
+    private func proposal(_ report: DeliveryReport) -> SuppressionProposal? {
+        if report.kind == .complained { return SuppressionProposal(scope: .organization, reason: .complaint, evidence: report.failure?.code) }
+        return report.rejectedPart.flatMap { proposal($0, report.failure) }
     }
 
     private func confirmation(_ kind: DeliveryReport.Kind) -> Confirmation? {
@@ -253,9 +266,9 @@ extension DeliveryChange {
         self.reason = reason
         settledAt = updatedAt
         switch state {
-        case .succeeded: fallback = .cancel
+        case .succeeded, .cancelled: fallback = .cancel
         case .failed, .suppressed: fallback = .activate
-        case .pending, .cancelled, .unknown: fallback = .none
+        case .pending, .unknown: fallback = .none
         }
     }
 }

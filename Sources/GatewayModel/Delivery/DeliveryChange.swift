@@ -49,7 +49,7 @@ public enum FallbackEffect: String, Hashable, Sendable {
     case none
     /// It failed: the fallback is due now.
     case activate
-    /// It succeeded: the fallback is cancelled.
+    /// It succeeded or was taken back: the fallback is cancelled.
     case cancel
 }
 
