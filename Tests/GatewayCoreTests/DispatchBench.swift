@@ -85,5 +85,18 @@ struct DispatchBench: Sendable {
         try await body()
     }
 
+    /// Moves the clock on in steps, ten minutes at the most, until the change comes.
+    func first(_ step: Duration, where matches: @escaping @Sendable (Delivery) -> Bool) async -> Delivery {
+        let end = clock.now + .seconds(600)
+        let driver = Task {
+            while !Task.isCancelled {
+                if clock.now < end { clock.advance(by: step) }
+                await Task.yield()
+            }
+        }
+        defer { driver.cancel() }
+        return await log.first(where: matches)
+    }
+
     func delivery(_ id: DeliveryID) async throws -> Delivery { try #require(try await store.delivery(id, organizationID: nil)) }
 }

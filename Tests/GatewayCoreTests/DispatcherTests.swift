@@ -71,4 +71,48 @@ import Testing
             for id in ids { _ = await bench.log.first { $0.id == id && $0.state == .succeeded } }
         }
     }
+
+    @Test func aPausedAccountIsProbedAndNothingIsBurntOnIt() async throws {
+        let fault = DeliveryOutcome.channelFault(DeliveryFailure(.authentication, code: "535", "no"))
+        let bench = DispatchBench(
+            ScriptedAdapter([.outcome(fault), .outcome(.accepted(Acceptance()))], probes: [fault, fault, .accepted(Acceptance())]))
+        try await bench.run {
+            let id = try await bench.accept("a@x.nl")[0]
+            let paused = await bench.log.first { $0.id == id && $0.reason == .channelPaused }
+            #expect(paused.state == .pending && paused.attemptCount == 0 && paused.recordedAttempts == 1)
+            let sent = await bench.first(.milliseconds(500)) { $0.id == id && $0.state == .succeeded }
+            #expect(sent.attemptCount == 1 && bench.adapter.probeCount == 3 && bench.adapter.requests.count == 2)
+        }
+    }
+
+    @Test func whatWaitsIsGivenBackUncountedWhenTheNodeStops() async throws {
+        let bench = DispatchBench(ScriptedAdapter([.hang(then: .accepted(Acceptance()))]), perEndpoint: 1)
+        let service = Task { try await bench.dispatcher.run() }
+        let ids = try await bench.accept("a@x.nl", "a@x.nl")
+        await bench.adapter.waitForCalls(count: 1)
+        service.cancel()
+        try await service.value
+        let begun = bench.adapter.requests.map(\.deliveryID)
+        for id in ids {
+            let delivery = try await bench.delivery(id)
+            #expect(delivery.state == .pending && delivery.lease == nil && delivery.claimCount == 0)
+            #expect(delivery.attemptCount == (begun.contains(id) ? 1 : 0))
+            #expect(delivery.flags == (begun.contains(id) ? .possibleDuplicate : []))
+        }
+    }
+
+    @Test func aResultThatCannotBeWrittenIsWrittenLater() async throws {
+        let bench = DispatchBench(ScriptedAdapter([.hang(then: .accepted(Acceptance()))]))
+        try await bench.run {
+            let id = try await bench.accept("a@x.nl")[0]
+            await bench.adapter.waitForCalls(count: 1)
+            bench.store.failWrites(with: .unavailable)
+            bench.adapter.release()
+            await bench.clock.waitForSleepers(count: 2)
+            #expect(try await bench.delivery(id).state == .pending)
+            bench.store.failWrites(with: nil)
+            let sent = await bench.first(.milliseconds(10)) { $0.id == id && $0.state == .succeeded }
+            #expect(sent.attemptCount == 1 && bench.adapter.requests.count == 1)
+        }
+    }
 }
