@@ -1,4 +1,5 @@
 import AdapterKit
+import GatewayCore
 import GatewayModel
 import HTTPTypes
 import Hummingbird
