@@ -1,0 +1,117 @@
+public import AdapterKit
+import Dispatch
+import Glibc
+public import GatewayModel
+import GRDB
+public import Logging
+import Synchronization
+
+/// The gateway's memory in one SQLite file, for a daemon that runs alone.
+///
+/// One connection writes and checkpoints, a few others read. What a call has answered is on disk: the log is synced at every commit.
+public final class SQLiteStore: Sendable {
+    let writer: SQLiteWriter
+    let readers: SQLiteReaders
+    /// Where the next claim of a channel begins among its organizations.
+    let turns = Mutex<[ChannelName: OrganizationID]>([:])
+    private let lock: SQLiteLock
+    private let logger: Logger
+
+    /// Opens the store at `path`, and makes it when there is none.
+    ///
+    /// Throws `schema` when another process has the store open, or when the schema is not one this daemon can use.
+    public init(path: String, clock: any WallClock, logger: Logger, migrate: SQLiteMigration = .apply) async throws(StoreError) {
+        let opened: Result<Opened, StoreError> = await withCheckedContinuation { continuation in
+            // Opening waits for the disk, which no cooperative thread may do.
+            DispatchQueue.global().async {
+                continuation.resume(returning: Result { () throws(StoreError) in try Opened(path: path, now: clock.now, migrate: migrate) })
+            }
+        }
+        let parts = try opened.get()
+        writer = parts.writer
+        readers = parts.readers
+        lock = parts.lock
+        self.logger = logger
+        logger.info("store opened", metadata: ["store": "sqlite"])
+    }
+
+    /// Closes after everything in progress has ended; calls that come later get `unavailable`.
+    public func close() async {
+        await readers.close()
+        await writer.close()
+        lock.release()
+        logger.info("store closed", metadata: ["store": "sqlite"])
+    }
+}
+
+/// The parts of an open store.
+private struct Opened: Sendable {
+    let writer: SQLiteWriter
+    let readers: SQLiteReaders
+    let lock: SQLiteLock
+
+    init(path: String, now: Timestamp, migrate: SQLiteMigration) throws(StoreError) {
+        lock = try SQLiteLock(path: path + ".lock")
+        do throws(StoreError) {
+            let (queue, connection) = try Self.open(path, isReader: false)
+            try SQLiteMigrator().prepare(connection, mode: migrate, now: now)
+            var readers: [(DatabaseQueue, SQLiteConnection)] = []
+            for _ in 0..<3 { readers.append(try Self.open(path, isReader: true)) }
+            writer = SQLiteWriter(queue: queue, connection: connection)
+            self.readers = SQLiteReaders(readers)
+        } catch {
+            lock.release()
+            throw error
+        }
+    }
+
+    private static func open(_ path: String, isReader: Bool) throws(StoreError) -> (DatabaseQueue, SQLiteConnection) {
+        var configuration = Configuration()
+        configuration.readonly = isReader
+        configuration.busyMode = .timeout(5)
+        configuration.label = isReader ? "store-reader" : "store-writer"
+        do {
+            let queue = try DatabaseQueue(path: path, configuration: configuration)
+            let connection = try queue.inDatabase { db in
+                guard let handle = db.sqliteConnection else { throw StoreError.unavailable }
+                let connection = SQLiteConnection(handle: handle)
+                if isReader {
+                    // The writer is the only one to checkpoint: two at once can lose a reset of the log in SQLite before 3.51.3.
+                    try connection.script("PRAGMA wal_autocheckpoint = 0")
+                } else {
+                    try connection.script("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 1000")
+                }
+                return connection
+            }
+            return (queue, connection)
+        } catch let error as StoreError {
+            throw error
+        } catch let error as DatabaseError {
+            throw StoreError(sqlite: error.extendedResultCode.rawValue)
+        } catch {
+            throw .unavailable
+        }
+    }
+}
+
+/// Keeps a second process away: two writers would each believe to be the only one.
+final class SQLiteLock: Sendable {
+    private let descriptor: Mutex<Int32?>
+
+    init(path: String) throws(StoreError) {
+        let file = Glibc.open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+        guard file >= 0 else { throw errno == ENOSPC || errno == EROFS ? .full : .unavailable }
+        guard flock(file, LOCK_EX | LOCK_NB) == 0 else {
+            Glibc.close(file)
+            throw .schema("Another process has the store open. Stop it first: an SQLite store serves one daemon at a time.")
+        }
+        descriptor = Mutex(file)
+    }
+
+    func release() {
+        descriptor.withLock { file in
+            if let file { Glibc.close(file) }
+            file = nil
+        }
+    }
+}

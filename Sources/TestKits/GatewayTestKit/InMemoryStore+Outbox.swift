@@ -1,0 +1,230 @@
+public import AdapterKit
+public import GatewayModel
+
+extension InMemoryStore: OutboxWriting, OutboxClaiming {
+    public func accept(_ messages: [NewMessage]) async throws(StoreError) -> [MessageAcceptance] {
+        try write { tables in messages.map { tables.accept($0) } }
+    }
+
+    public func claim(_ request: ClaimRequest) async throws(StoreError) -> Claim {
+        try write { $0.claim(request) }
+    }
+
+    public func markTransmitting(_ leases: [LeaseReference], at now: Timestamp) async throws(StoreError) -> Set<DeliveryID> {
+        try write { tables in
+            tables.change(leases) { row in
+                guard let lease = row.delivery.lease, lease.until > now else { return false }
+                row.delivery.lease?.isTransmitting = true
+                return true
+            }
+        }
+    }
+
+    public func renew(_ leases: [LeaseReference], until: Timestamp) async throws(StoreError) -> Set<DeliveryID> {
+        try write { tables in
+            tables.change(leases) { row in
+                row.delivery.lease?.until = until
+                return true
+            }
+        }
+    }
+
+    public func settle(_ settlements: [Settlement]) async throws(StoreError) -> Set<DeliveryID> {
+        try write { tables in
+            var settled: Set<DeliveryID> = []
+            for settlement in settlements {
+                guard var row = tables.rows[settlement.deliveryID], row.delivery.lease?.token == settlement.token else { continue }
+                row.delivery.take(settlement.change)
+                row.delivery.lease = nil
+                if let attempt = settlement.attempt { row.attempts.append(attempt) }
+                tables.rows[settlement.deliveryID] = row
+                tables.take(settlement.change.fallback, of: settlement.deliveryID, at: settlement.change.updatedAt)
+                settled.insert(settlement.deliveryID)
+            }
+            return settled
+        }
+    }
+
+    public func release(_ leases: [LeaseReference], dueAt: Timestamp?) async throws(StoreError) {
+        _ = try write { tables in
+            tables.change(leases) { row in
+                row.delivery.lease = nil
+                row.delivery.claimCount = max(0, row.delivery.claimCount - 1)
+                if let dueAt { row.delivery.dueAt = dueAt }
+                return true
+            }
+        }
+    }
+
+    public func expiredLeases(at now: Timestamp, limit: Int) async throws(StoreError) -> [ClaimedDelivery] {
+        try read { tables in
+            tables.pending { $0.delivery.lease.map { $0.until <= now } ?? false }
+                .sorted { ($0.delivery.lease?.until ?? now) < ($1.delivery.lease?.until ?? now) }.prefix(limit)
+                .compactMap { row in row.delivery.lease.map { ClaimedDelivery(delivery: row.delivery, content: row.content, token: $0.token) } }
+        }
+    }
+
+    public func nextLeaseEnd() async throws(StoreError) -> Timestamp? {
+        try read { tables in tables.pending().compactMap(\.delivery.lease?.until).min() }
+    }
+
+    public func overdue(at now: Timestamp, limit: Int) async throws(StoreError) -> [Delivery] {
+        try read { tables in
+            Array(
+                tables.pending { $0.delivery.deadline <= now && $0.delivery.lease == nil }.map(\.delivery)
+                    .sorted { $0.deadline < $1.deadline }.prefix(limit))
+        }
+    }
+
+    public func nextDeadline() async throws(StoreError) -> Timestamp? {
+        try read { tables in tables.pending().map(\.delivery.deadline).min() }
+    }
+}
+
+extension InMemoryTables {
+    mutating func accept(_ message: NewMessage) -> MessageAcceptance {
+        if let key = message.idempotencyKey.map({ Key(organizationID: message.organizationID, text: $0) }) {
+            if let id = messagesByKey[key], let earlier = messages[id] {
+                return earlier.bodyHash == message.bodyHash ? .duplicate(id, deliveries(of: id)) : .conflict
+            }
+            messagesByKey[key] = message.id
+        }
+        messages[message.id] = message
+        accepted[message.organizationID, default: 0] += message.deliveries.count
+        return .created(message.deliveries.map { insert($0, of: message) })
+    }
+
+    private mutating func insert(_ new: NewDelivery, of message: NewMessage) -> Delivery {
+        let delivery = Delivery(
+            id: new.id, messageID: message.id, organizationID: message.organizationID, endpoint: new.endpoint, origin: new.origin,
+            audience: new.audience, trigger: new.trigger, eventID: new.eventID, quoteID: new.quoteID, leadID: new.leadID,
+            stepID: new.stepID, category: message.category, apiKeyID: message.apiKeyID, orderingKey: new.orderingKey,
+            fallbackOf: new.fallbackOf, isDelayedStep: new.isDelayedStep, maxAttempts: new.maxAttempts, deadline: new.deadline,
+            createdAt: message.createdAt, state: new.suppressed == nil ? .pending : .suppressed, reason: new.suppressed, dueAt: new.dueAt,
+            updatedAt: message.createdAt, settledAt: new.suppressed == nil ? nil : message.createdAt)
+        lastNumber += 1
+        rows[new.id] = Row(delivery: delivery, content: new.content, plannedAt: new.dueAt, number: lastNumber)
+        return delivery
+    }
+
+    func deliveries(of message: MessageID) -> [Delivery] {
+        rows.values.filter { $0.delivery.messageID == message }.sorted { $0.number < $1.number }.map(\.delivery)
+    }
+
+    mutating func claim(_ request: ClaimRequest) -> Claim {
+        var lanes: [OrganizationID: [Row]] = [:]
+        let heads = heads()
+        for row in pending() where row.delivery.endpoint.channel == request.channel && row.delivery.lease == nil {
+            let delivery = row.delivery
+            guard delivery.dueAt <= request.now, !request.excludedOrganizations.contains(delivery.organizationID) else { continue }
+            if let key = delivery.orderingKey, heads[Key(organizationID: delivery.organizationID, text: key)] != delivery.id { continue }
+            lanes[delivery.organizationID, default: []].append(row)
+        }
+        for id in lanes.keys { lanes[id]?.sort { ($0.delivery.dueAt, $0.number) < ($1.delivery.dueAt, $1.number) } }
+        let start = turns[request.channel]
+        var turn = lanes.keys.sorted().filter { id in start.map { id > $0 } ?? true }
+        turn += lanes.keys.sorted().filter { !turn.contains($0) }
+        var claim = Claim()
+        while claim.deliveries.count < request.limit, let organization = turn.first {
+            turn.removeFirst()
+            guard var lane = lanes[organization], !lane.isEmpty else { continue }
+            let row = lane.removeFirst()
+            lanes[organization] = lane
+            turn.append(organization)
+            turns[request.channel] = organization
+            claim.deliveries.append(lease(row, until: request.leaseUntil))
+        }
+        claim.isFull = claim.deliveries.count >= request.limit
+        claim.nextDue = pending { row in
+            row.delivery.endpoint.channel == request.channel && row.delivery.lease == nil && row.delivery.dueAt > request.now
+                && row.delivery.dueAt < .distantFuture
+        }.map(\.delivery.dueAt).min()
+        return claim
+    }
+
+    private mutating func lease(_ row: Row, until: Timestamp) -> ClaimedDelivery {
+        var row = row
+        let token = LeaseToken.make()
+        row.delivery.lease = Lease(token: token, until: until)
+        row.delivery.claimCount += 1
+        rows[row.delivery.id] = row
+        return ClaimedDelivery(delivery: row.delivery, content: row.content, token: token)
+    }
+
+    /// The one delivery of each ordering key that may go out next: what is on its way, else the earliest as planned.
+    private func heads() -> [Key: DeliveryID] {
+        var heads: [Key: Row] = [:]
+        for row in pending() {
+            guard let text = row.delivery.orderingKey else { continue }
+            let key = Key(organizationID: row.delivery.organizationID, text: text)
+            guard let head = heads[key] else {
+                heads[key] = row
+                continue
+            }
+            func rank(_ row: Row) -> (Int, Timestamp, Timestamp, Int) {
+                (row.delivery.lease == nil ? 1 : 0, row.plannedAt, row.delivery.createdAt, row.number)
+            }
+            if rank(row) < rank(head) { heads[key] = row }
+        }
+        return heads.mapValues(\.delivery.id)
+    }
+
+    mutating func change(_ leases: [LeaseReference], by body: (inout Row) -> Bool) -> Set<DeliveryID> {
+        var changed: Set<DeliveryID> = []
+        for lease in leases {
+            guard var row = rows[lease.deliveryID], row.delivery.lease?.token == lease.token, body(&row) else { continue }
+            rows[lease.deliveryID] = row
+            changed.insert(lease.deliveryID)
+        }
+        return changed
+    }
+
+    mutating func take(_ effect: FallbackEffect, of id: DeliveryID, at now: Timestamp) {
+        for var row in pending({ $0.delivery.fallbackOf == id && $0.delivery.lease == nil }) {
+            switch effect {
+            case .none: break
+            case .activate:
+                guard row.delivery.dueAt == .distantFuture else { continue }
+                row.delivery.dueAt = now
+                row.plannedAt = now
+                row.delivery.updatedAt = now
+                row.delivery.revision += 1
+                rows[row.delivery.id] = row
+            case .cancel: cancelSuperseded(row.delivery.id, at: now)
+            }
+        }
+    }
+
+    mutating func cancelSuperseded(_ id: DeliveryID, at now: Timestamp) {
+        guard var row = rows[id] else { return }
+        row.delivery.state = .cancelled
+        row.delivery.reason = .superseded
+        row.delivery.settledAt = now
+        row.delivery.updatedAt = now
+        row.delivery.revision += 1
+        rows[id] = row
+        take(.cancel, of: id, at: now)
+    }
+}
+
+extension Delivery {
+    /// Stands from now on as `change` says.
+    mutating func take(_ change: DeliveryChange) {
+        state = change.state
+        reason = change.reason
+        dueAt = change.dueAt
+        attemptCount = change.attemptCount
+        recordedAttempts = change.recordedAttempts
+        claimCount = change.claimCount
+        flags = change.flags
+        confirmation = change.confirmation
+        providerMessageID = change.providerMessageID
+        lastError = change.lastError
+        settledAt = change.settledAt
+        maxAttempts = change.maxAttempts ?? maxAttempts
+        deadline = change.deadline ?? deadline
+        updatedAt = change.updatedAt
+        revision += 1
+        if state != .pending { lease = nil }
+    }
+}
