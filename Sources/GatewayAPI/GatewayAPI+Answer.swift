@@ -12,6 +12,8 @@ extension GatewayAPI {
         let outbox = OutboxRoutes(services: services)
         let callbacks = CallbackRoutes(services: services)
         let open = OpenRoutes(services: services)
+        let workflows = WorkflowRoutes(services: services)
+        let leads = LeadRoutes(services: services)
         switch call.operation {
         case .sendQuote: return try await quotes.send(call)
         case .publishQuoteEvents: return try await quotes.publishQuoteEvents(call)
@@ -48,7 +50,16 @@ extension GatewayAPI {
         case .document: return open.document()
         case .console: return open.console()
         case .consoleAsset: return try open.consoleAsset(call)
-        default: throw APIError.notFound
+        case .getWorkflows: return try await workflows.get(call)
+        case .putWorkflows: return try await workflows.put(call)
+        case .seedWorkflows: return try await workflows.seed(call)
+        case .getAssignmentRules: return try await workflows.getRules(call)
+        case .putAssignmentRules: return try await workflows.putRules(call)
+        case .putLead: return try await leads.put(call)
+        case .getOverride: return try await leads.getOverride(call)
+        case .putOverride: return try await leads.putOverride(call)
+        case .deleteOverride: return try await leads.deleteOverride(call)
+        case .resolveLead: return try await leads.resolve(call)
         }
     }
 }

@@ -17,20 +17,20 @@ struct EventStream {
         self.clock = clock
     }
 
-    mutating func send(event: String, id: String? = nil, data: JSONValue) async throws {
+    @concurrent mutating func send(event: String, id: String? = nil, data: JSONValue) async throws {
         let name = id.map { "id: \($0)\n" } ?? ""
         try await writer.write(ByteBuffer(string: "\(name)event: \(event)\ndata: \(data.text)\n\n"))
     }
 
     /// Lets `look` write at once, after each piece of news and at each heartbeat, where it writes nothing but the beat.
-    mutating func send(after news: some AsyncSequence<some Sendable, Never> & Sendable, look: (inout EventStream) async throws -> Void) async throws {
+    @concurrent mutating func send(after news: some AsyncSequence<some Sendable, Never> & Sendable, look: @concurrent (inout EventStream) async throws -> Void) async throws {
         try await look(&self)
         try await each(of: news) { stream, _ in try await look(&stream) }
     }
 
     /// Hands every piece of news to `take`, and nil at each heartbeat.
-    mutating func each<News: Sendable>(
-        of news: some AsyncSequence<News, Never> & Sendable, take: (inout EventStream, News?) async throws -> Void
+    @concurrent mutating func each<News: Sendable>(
+        of news: some AsyncSequence<News, Never> & Sendable, take: @concurrent (inout EventStream, News?) async throws -> Void
     ) async throws {
         let (signals, signal) = AsyncStream.makeStream(of: News?.self, bufferingPolicy: .bufferingNewest(1000))
         let clock = clock
@@ -56,7 +56,7 @@ struct EventStream {
 
 extension Response {
     /// An answer that goes on for as long as the caller listens.
-    static func events(clock: any WallClock, _ write: @escaping @Sendable (inout EventStream) async throws -> Void) -> Response {
+    static func events(clock: any WallClock, _ write: @escaping @concurrent @Sendable (inout EventStream) async throws -> Void) -> Response {
         let body = ResponseBody { writer in
             var stream = EventStream(writer, clock: clock)
             // A reader who left is the ordinary end of a stream.
