@@ -34,7 +34,7 @@ struct OpenRoutes {
         return file(Array(text.utf8), "text/plain; version=0.0.4; charset=utf-8")
     }
 
-    func document() -> Response { file(PackageResources.openapi_yaml, "application/yaml") }
+    func document() -> Response { file(OpenAPIDocument.bytes, "application/yaml") }
 
     func console() -> Response {
         var page = file(PackageResources.console_html, "text/html; charset=utf-8")
