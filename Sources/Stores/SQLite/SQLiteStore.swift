@@ -1,8 +1,7 @@
 public import AdapterKit
 import Dispatch
-import Glibc
-public import GatewayModel
 import GRDB
+public import GatewayModel
 public import Logging
 import Synchronization
 
@@ -53,10 +52,19 @@ private struct Opened: Sendable {
     init(path: String, now: Timestamp, migrate: SQLiteMigration) throws(StoreError) {
         lock = try SQLiteLock(path: path + ".lock")
         do throws(StoreError) {
-            let (queue, connection) = try Self.open(path, isReader: false)
-            try SQLiteMigrator().prepare(connection, mode: migrate, now: now)
-            var readers: [(DatabaseQueue, SQLiteConnection)] = []
-            for _ in 0..<3 { readers.append(try Self.open(path, isReader: true)) }
+            let (queue, connection) = try Self.open(path, isReader: false) { connection throws(StoreError) in
+                // What is synced at each commit is not lost; NORMAL would lose the last commits at a power cut.
+                try connection.script("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 1000")
+                try SQLiteMigrator().prepare(connection, mode: migrate, now: now)
+            }
+            var readers: [(DatabaseQueue, SQLiteSession)] = []
+            for _ in 0..<3 {
+                let reader = try Self.open(path, isReader: true) { connection throws(StoreError) in
+                    // The writer is the only one to checkpoint: two at once can lose a reset of the log in SQLite before 3.51.3.
+                    try connection.script("PRAGMA wal_autocheckpoint = 0")
+                }
+                readers.append(reader)
+            }
             writer = SQLiteWriter(queue: queue, connection: connection)
             self.readers = SQLiteReaders(readers)
         } catch {
@@ -65,7 +73,9 @@ private struct Opened: Sendable {
         }
     }
 
-    private static func open(_ path: String, isReader: Bool) throws(StoreError) -> (DatabaseQueue, SQLiteConnection) {
+    private static func open(
+        _ path: String, isReader: Bool, prepare: (SQLiteSession) throws(StoreError) -> Void
+    ) throws(StoreError) -> (DatabaseQueue, SQLiteSession) {
         var configuration = Configuration()
         configuration.readonly = isReader
         configuration.busyMode = .timeout(5)
@@ -74,12 +84,12 @@ private struct Opened: Sendable {
             let queue = try DatabaseQueue(path: path, configuration: configuration)
             let connection = try queue.inDatabase { db in
                 guard let handle = db.sqliteConnection else { throw StoreError.unavailable }
-                let connection = SQLiteConnection(handle: handle)
-                if isReader {
-                    // The writer is the only one to checkpoint: two at once can lose a reset of the log in SQLite before 3.51.3.
-                    try connection.script("PRAGMA wal_autocheckpoint = 0")
-                } else {
-                    try connection.script("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 1000")
+                let connection = SQLiteSession(handle: handle)
+                do throws(StoreError) {
+                    try prepare(connection)
+                } catch {
+                    connection.finish()
+                    throw error
                 }
                 return connection
             }
@@ -90,28 +100,6 @@ private struct Opened: Sendable {
             throw StoreError(sqlite: error.extendedResultCode.rawValue)
         } catch {
             throw .unavailable
-        }
-    }
-}
-
-/// Keeps a second process away: two writers would each believe to be the only one.
-final class SQLiteLock: Sendable {
-    private let descriptor: Mutex<Int32?>
-
-    init(path: String) throws(StoreError) {
-        let file = Glibc.open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
-        guard file >= 0 else { throw errno == ENOSPC || errno == EROFS ? .full : .unavailable }
-        guard flock(file, LOCK_EX | LOCK_NB) == 0 else {
-            Glibc.close(file)
-            throw .schema("Another process has the store open. Stop it first: an SQLite store serves one daemon at a time.")
-        }
-        descriptor = Mutex(file)
-    }
-
-    func release() {
-        descriptor.withLock { file in
-            if let file { Glibc.close(file) }
-            file = nil
         }
     }
 }

@@ -1,4 +1,4 @@
-public import AdapterKit
+import AdapterKit
 public import GatewayModel
 import Synchronization
 
