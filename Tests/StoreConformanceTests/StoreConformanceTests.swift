@@ -16,11 +16,15 @@ enum Backend: String, CaseIterable, Sendable, CustomTestStringConvertible {
     func harness(in folder: TestFolder) -> StoreHarness {
         switch self {
         case .memory:
-            StoreHarness { InMemoryStore() } reopen: { store in
+            StoreHarness {
+                InMemoryStore()
+            } reopen: { store in
                 try #require(store as? InMemoryStore).copy()
             }
         case .sqlite:
-            StoreHarness { try await folder.store("store") } reopen: { _ in
+            StoreHarness {
+                try await folder.store("store")
+            } reopen: { _ in
                 // The files as they lie there, while the store still has them open: what a kill leaves behind.
                 try folder.copy("store", to: "copy")
                 return try await folder.store("copy")

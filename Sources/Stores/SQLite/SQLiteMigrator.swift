@@ -50,7 +50,7 @@ struct SQLiteMigrator {
 
     init(files: [SQLiteMigrationFile] = SQLiteMigrationFile.all) { self.files = files }
 
-    func prepare(_ connection: SQLiteConnection, mode: SQLiteMigration, now: Timestamp) throws(StoreError) {
+    func prepare(_ connection: SQLiteSession, mode: SQLiteMigration, now: Timestamp) throws(StoreError) {
         let pending = try check(connection)
         guard !pending.isEmpty else { return }
         switch mode {
@@ -61,10 +61,11 @@ struct SQLiteMigrator {
         }
     }
 
-    func status(_ connection: SQLiteConnection) throws(StoreError) -> [MigrationStatus] {
+    func status(_ connection: SQLiteSession) throws(StoreError) -> [MigrationStatus] {
         let applied = try applied(connection)
         let known = files.map { file in
-            MigrationStatus(number: file.number, name: file.name, state: applied.contains { $0.number == file.number } ? .applied : .pending)
+            MigrationStatus(
+                number: file.number, name: file.name, state: applied.contains { $0.number == file.number } ? .applied : .pending)
         }
         let unknown = applied.filter { row in !files.contains { $0.number == row.number } }
             .map { MigrationStatus(number: $0.number, name: $0.name, state: .unknown) }
@@ -72,7 +73,7 @@ struct SQLiteMigrator {
     }
 
     /// The migrations that are still to be applied, after everything that was applied has been found sound.
-    private func check(_ connection: SQLiteConnection) throws(StoreError) -> [SQLiteMigrationFile] {
+    private func check(_ connection: SQLiteSession) throws(StoreError) -> [SQLiteMigrationFile] {
         let applied = try applied(connection)
         let newest = files.map(\.number).max() ?? 0
         for row in applied {
@@ -88,18 +89,19 @@ struct SQLiteMigrator {
         return files.filter { file in !applied.contains { $0.number == file.number } }
     }
 
-    private func applied(_ connection: SQLiteConnection) throws(StoreError) -> [Applied] {
+    private func applied(_ connection: SQLiteSession) throws(StoreError) -> [Applied] {
         let exists = try connection.first("SELECT 1 FROM sqlite_schema WHERE name = 'schema_migrations'") { row throws(StoreError) in
             try row.read(Int.self)
         }
         guard exists != nil else { return [] }
-        return try connection.all("SELECT number, name, checksum, oldest FROM schema_migrations ORDER BY number") { row throws(StoreError) in
+        return try connection.all("SELECT number, name, checksum, oldest FROM schema_migrations ORDER BY number") {
+            row throws(StoreError) in
             row.kind = "migration"
             return Applied(number: try row.read(), name: try row.read(), checksum: try row.read(), oldest: try row.read())
         }
     }
 
-    private func apply(_ file: SQLiteMigrationFile, _ connection: SQLiteConnection, _ now: Timestamp) throws(StoreError) {
+    private func apply(_ file: SQLiteMigrationFile, _ connection: SQLiteSession, _ now: Timestamp) throws(StoreError) {
         try connection.script("BEGIN IMMEDIATE")
         do throws(StoreError) {
             try connection.script(

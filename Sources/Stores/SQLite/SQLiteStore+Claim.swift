@@ -61,11 +61,15 @@ extension SQLiteStore: OutboxClaiming {
                 SELECT o.delivery, d.id, o.lease_token FROM outbox o JOIN deliveries d ON d.number = o.delivery
                 WHERE o.lease_token IS NOT NULL AND o.lease_until <= ? ORDER BY o.lease_until LIMIT ?
                 """, now, limit
-            ) { row throws(StoreError) in (number: try row.read(Int64.self), id: try row.read(DeliveryID.self), token: try row.read(LeaseToken.self)) }
+            ) { row throws(StoreError) in
+                (number: try row.read(Int64.self), id: try row.read(DeliveryID.self), token: try row.read(LeaseToken.self))
+            }
             var claimed: [ClaimedDelivery] = []
             for lease in expired {
                 do throws(StoreError) {
-                    if let one = try connection.first(DeliveryRow.claimed, lease.number, read: DeliveryRow.readClaimed) { claimed.append(one) }
+                    if let one = try connection.first(DeliveryRow.claimed, lease.number, read: DeliveryRow.readClaimed) {
+                        claimed.append(one)
+                    }
                 } catch .corrupt {
                     // Back into the queue, where the next claim hands it out as undecodable.
                     try connection.release(LeaseReference(deliveryID: lease.id, token: lease.token), dueAt: nil)
@@ -101,7 +105,7 @@ extension SQLiteStore: OutboxClaiming {
     }
 }
 
-extension SQLiteConnection {
+extension SQLiteSession {
     /// Organizations with due work, beginning after the one that was served last: no more than the claim can serve.
     ///
     /// One look into the index for each organization that has anything pending, however much it has.
@@ -182,7 +186,9 @@ extension SQLiteConnection {
         try first("SELECT id FROM deliveries WHERE number = ?", number) { row throws(StoreError) in try row.read(DeliveryID.self) }
     }
 
-    fileprivate func marked(_ leases: [LeaseReference], by write: (LeaseReference) throws(StoreError) -> Int) throws(StoreError) -> Set<DeliveryID> {
+    fileprivate func marked(_ leases: [LeaseReference], by write: (LeaseReference) throws(StoreError) -> Int) throws(StoreError) -> Set<
+        DeliveryID
+    > {
         var marked: Set<DeliveryID> = []
         for lease in leases where try write(lease) > 0 { marked.insert(lease.deliveryID) }
         return marked

@@ -13,7 +13,7 @@ extension SQLiteStore: OutboxWriting {
     }
 }
 
-extension SQLiteConnection {
+extension SQLiteSession {
     func accept(_ message: NewMessage) throws(StoreError) -> MessageAcceptance {
         if let key = message.idempotencyKey {
             let earlier = try first(

@@ -44,7 +44,8 @@ extension SQLiteStore {
                 retry.organizationID, retry.eventID)
             guard changed > 0 else { return false }
             try connection.run(
-                "DELETE FROM decisions WHERE organization_id = ? AND event_id = ? AND outcome = 'deferred'", retry.organizationID, retry.eventID)
+                "DELETE FROM decisions WHERE organization_id = ? AND event_id = ? AND outcome = 'deferred'", retry.organizationID,
+                retry.eventID)
             for message in retry.messages { _ = try connection.accept(message) }
             for decision in retry.decisions { try connection.insert(decision) }
             return true
@@ -52,7 +53,7 @@ extension SQLiteStore {
     }
 }
 
-extension SQLiteConnection {
+extension SQLiteSession {
     func event(_ id: EventID, of organizationID: OrganizationID) throws(StoreError) -> (StoredEvent, [Decision])? {
         guard let event = try first(EventRow.byID, organizationID, id, read: EventRow.read) else { return nil }
         return (event, try decisions(of: id, organizationID))
@@ -87,7 +88,8 @@ extension SQLiteConnection {
             ) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
             """,
             decision.id, decision.eventID, decision.organizationID, decision.trigger, decision.channel, decision.audience, decision.outcome,
-            decision.reason, decision.workflowID, decision.workflowKey, decision.workflowVersion, decision.stepID, decision.resolutionSource,
+            decision.reason, decision.workflowID, decision.workflowKey, decision.workflowVersion, decision.stepID,
+            decision.resolutionSource,
             decision.matchedRuleID, decision.inputs, decision.createdAt)
         let number = lastInsertedNumber
         for (position, id) in decision.deliveryIDs.enumerated() {
@@ -108,7 +110,8 @@ private enum EventRow {
         row.kind = "event"
         return StoredEvent(
             id: try row.read(), organizationID: try row.read(), trigger: try row.read(), quoteID: try row.read(), leadID: try row.read(),
-            payload: try row.read(), bodyHash: try row.read(), apiKeyID: try row.read(), acceptedAt: try row.read(), isPlanned: try row.read())
+            payload: try row.read(), bodyHash: try row.read(), apiKeyID: try row.read(), acceptedAt: try row.read(),
+            isPlanned: try row.read())
     }
 }
 

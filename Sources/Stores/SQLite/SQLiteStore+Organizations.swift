@@ -6,9 +6,11 @@ extension SQLiteStore: OrganizationStore {
         _ organization: Organization, seed: WorkflowSeed?, audit: AuditEntry?
     ) async throws(StoreError) -> Bool {
         try await writer.write { connection throws(StoreError) in
-            let isNew = try connection.run(
-                "INSERT INTO organizations (id, name, locale, created_at, was_seeded) VALUES (?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING",
-                organization.id, organization.name, organization.locale, organization.createdAt, organization.wasSeeded || seed != nil) > 0
+            let isNew =
+                try connection.run(
+                    "INSERT INTO organizations (id, name, locale, created_at, was_seeded) VALUES (?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING",
+                    organization.id, organization.name, organization.locale, organization.createdAt, organization.wasSeeded || seed != nil)
+                > 0
             guard isNew else { return false }
             if let seed { try connection.replaceWorkflows(seed.workflows, rules: seed.rules, of: organization.id) }
             try connection.record(audit)
@@ -57,7 +59,9 @@ extension SQLiteStore: OrganizationStore {
 
     public func revokeKey(_ id: APIKeyID, at now: Timestamp, audit: AuditEntry?) async throws(StoreError) -> Bool {
         try await writer.write { connection throws(StoreError) in
-            guard try connection.run("UPDATE api_keys SET revoked_at = ? WHERE id = ? AND revoked_at IS NULL", now, id) > 0 else { return false }
+            guard try connection.run("UPDATE api_keys SET revoked_at = ? WHERE id = ? AND revoked_at IS NULL", now, id) > 0 else {
+                return false
+            }
             try connection.record(audit)
             return true
         }
@@ -96,12 +100,13 @@ extension SQLiteStore: OrganizationStore {
     }
 }
 
-extension SQLiteConnection {
+extension SQLiteSession {
     /// Writes who changed what, in the transaction of the change.
     func record(_ audit: AuditEntry?) throws(StoreError) {
         guard let audit else { return }
         try run(
-            "INSERT INTO audit_entries VALUES (?, ?, ?, ?, ?, ?, ?, ?)", audit.id, audit.at, audit.organizationID, audit.actor, audit.action,
+            "INSERT INTO audit_entries VALUES (?, ?, ?, ?, ?, ?, ?, ?)", audit.id, audit.at, audit.organizationID, audit.actor,
+            audit.action,
             audit.subject, audit.before, audit.after)
     }
 }

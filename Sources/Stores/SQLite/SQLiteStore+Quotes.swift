@@ -65,7 +65,7 @@ extension SQLiteStore: QuoteStore {
     }
 }
 
-extension SQLiteConnection {
+extension SQLiteSession {
     fileprivate func commit(_ commit: EventCommit) throws(StoreError) -> EventCommitResult {
         let organizationID = commit.event.organizationID
         if let (earlier, decisions) = try event(commit.event.id, of: organizationID) {
@@ -97,7 +97,8 @@ extension SQLiteConnection {
 
     private func write(_ quote: Quote) throws(StoreError) {
         try run(
-            "INSERT OR REPLACE INTO quotes VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", quote.organizationID, quote.id,
+            "INSERT OR REPLACE INTO quotes VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", quote.organizationID,
+            quote.id,
             quote.state, quote.number, quote.leadID, quote.tokenHash, quote.sealedToken, quote.totalCents, quote.currency, quote.validUntil,
             quote.fields, quote.sentAt, quote.viewedAt, quote.acceptedAt, quote.rejectedAt, quote.sentApiKeyID, quote.createdAt,
             quote.updatedAt, quote.revision + 1)
@@ -115,7 +116,8 @@ extension SQLiteConnection {
 
     fileprivate func insert(_ activity: Activity) throws(StoreError) {
         try run(
-            "INSERT INTO activities VALUES (?, ?, ?, ?, ?, ?, ?)", activity.id, activity.organizationID, activity.quoteID, activity.eventType,
+            "INSERT INTO activities VALUES (?, ?, ?, ?, ?, ?, ?)", activity.id, activity.organizationID, activity.quoteID,
+            activity.eventType,
             activity.message, activity.metadata, activity.createdAt)
     }
 

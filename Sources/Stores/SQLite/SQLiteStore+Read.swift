@@ -37,7 +37,8 @@ extension SQLiteStore: OutboxReading {
                 row.kind = "attempt"
                 return Attempt(
                     number: try row.read(), startedAt: try row.read(), endedAt: try row.read(), outcome: try row.read(),
-                    counted: try row.read(), failure: try FailureColumns.read(&row), code: try row.read(), providerMessageID: try row.read())
+                    counted: try row.read(), failure: try FailureColumns.read(&row), code: try row.read(), providerMessageID: try row.read()
+                )
             }
         }
     }
@@ -79,12 +80,14 @@ extension SQLiteFilter {
     }
 }
 
-extension SQLiteConnection {
+extension SQLiteSession {
     fileprivate func counts(at now: Timestamp, _ organizationID: OrganizationID?) throws(StoreError) -> OutboxCounts {
         var counts = OutboxCounts(accepted: try accepted(organizationID))
-        try each("""
+        try each(
+            """
             SELECT channel, "trigger", state, COUNT(*) FROM deliveries \(Self.of(organizationID)) GROUP BY channel, "trigger", state
-            """, organizationID) { row throws(StoreError) in
+            """, organizationID
+        ) { row throws(StoreError) in
             let channel = try row.read(ChannelName.self)
             let trigger = try row.read(String?.self)
             let state = try row.read(DeliveryState.self)

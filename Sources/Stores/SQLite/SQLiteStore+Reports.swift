@@ -22,7 +22,8 @@ extension SQLiteStore: DeliveryChanging {
                     ReportRow.adoptByName, delivery.id, delivery.id, delivery.organizationID, read: ReportRow.read)
                 guard let providerID = delivery.providerMessageID else { continue }
                 adopted += try connection.all(
-                    ReportRow.adoptByProvider, delivery.id, delivery.endpoint.channel, providerID, delivery.organizationID, read: ReportRow.read)
+                    ReportRow.adoptByProvider, delivery.id, delivery.endpoint.channel, providerID, delivery.organizationID,
+                    read: ReportRow.read)
             }
             return adopted
         }
@@ -33,7 +34,9 @@ extension SQLiteStore: DeliveryChanging {
             func isTheirs(_ delivery: Delivery) -> Bool {
                 report.organizationID == nil || report.organizationID == delivery.organizationID
             }
-            if let id = report.report.deliveryID, let named = try connection.first(DeliveryRow.byID, id, read: DeliveryRow.read), isTheirs(named) {
+            if let id = report.report.deliveryID, let named = try connection.first(DeliveryRow.byID, id, read: DeliveryRow.read),
+                isTheirs(named)
+            {
                 return named
             }
             guard let providerID = report.report.providerMessageID else { return nil }
@@ -96,7 +99,9 @@ private struct RejectedPartWord: SQLiteWord {
         case "endpoint": part = .endpoint
         case "dead_endpoint": part = .deadEndpoint
         default:
-            guard rawValue.hasPrefix("opted_out:"), let category = MessageCategory(rawValue: String(rawValue.dropFirst(10))) else { return nil }
+            guard rawValue.hasPrefix("opted_out:"), let category = MessageCategory(rawValue: String(rawValue.dropFirst(10))) else {
+                return nil
+            }
             part = .optedOut(category)
         }
     }

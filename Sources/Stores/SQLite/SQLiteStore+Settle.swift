@@ -11,7 +11,7 @@ extension SQLiteStore {
     }
 }
 
-extension SQLiteConnection {
+extension SQLiteSession {
     fileprivate func settle(_ settlement: Settlement) throws(StoreError) -> Bool {
         let held = try first(
             """
@@ -69,7 +69,9 @@ extension SQLiteConnection {
             SELECT d.number, d.id, o.due_at FROM deliveries d JOIN outbox o ON o.delivery = d.number
             WHERE d.fallback_of = ? AND o.lease_token IS NULL
             """, id
-        ) { row throws(StoreError) in (number: try row.read(Int64.self), id: try row.read(DeliveryID.self), dueAt: try row.read(Timestamp.self)) }
+        ) { row throws(StoreError) in
+            (number: try row.read(Int64.self), id: try row.read(DeliveryID.self), dueAt: try row.read(Timestamp.self))
+        }
         for one in waiting {
             switch effect {
             case .none: break
@@ -81,7 +83,8 @@ extension SQLiteConnection {
 
     private func activate(_ number: Int64, at now: Timestamp) throws(StoreError) {
         try run(
-            "UPDATE deliveries SET due_at = ?, planned_at = ?, updated_at = ?, revision = revision + 1 WHERE number = ?", now, now, now, number)
+            "UPDATE deliveries SET due_at = ?, planned_at = ?, updated_at = ?, revision = revision + 1 WHERE number = ?", now, now, now,
+            number)
         let lane = try first(
             "UPDATE outbox SET due_at = ?, order_at = ? WHERE delivery = ? RETURNING organization_id, ordering_key", now, now, number
         ) { row throws(StoreError) in OrderingLane(organizationID: try row.read(), key: try row.read()) }

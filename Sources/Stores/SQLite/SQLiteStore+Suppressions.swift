@@ -18,7 +18,9 @@ extension SQLiteStore: SuppressionStore {
         }
     }
 
-    public func unsuppress(_ id: SuppressionID, organizationID: OrganizationID?, audit: AuditEntry?) async throws(StoreError) -> Suppression? {
+    public func unsuppress(_ id: SuppressionID, organizationID: OrganizationID?, audit: AuditEntry?) async throws(StoreError)
+        -> Suppression?
+    {
         try await writer.write { connection throws(StoreError) in
             guard let found = try connection.first(SuppressionRow.byID, id, read: SuppressionRow.read),
                 organizationID == nil || found.organizationID == organizationID

@@ -67,7 +67,7 @@ extension SQLiteStore: WorkflowStore {
     }
 }
 
-extension SQLiteConnection {
+extension SQLiteSession {
     /// Makes a lead known; a missing value does not overwrite a known one.
     func remember(_ lead: Lead, of organizationID: OrganizationID) throws(StoreError) {
         try run(
@@ -90,7 +90,8 @@ extension SQLiteConnection {
         try run("DELETE FROM assignment_rules WHERE organization_id = ?", organizationID)
         for (position, workflow) in workflows.enumerated() {
             try run(
-                "INSERT INTO workflows VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", organizationID, workflow.id, position, workflow.workflowKey,
+                "INSERT INTO workflows VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", organizationID, workflow.id, position,
+                workflow.workflowKey,
                 workflow.name, workflow.description, workflow.enabled, workflow.quoteValidDaysOverride, workflow.quotePaymentDaysOverride,
                 workflow.createdAt, workflow.updatedAt)
             for (position, step) in workflow.steps.enumerated() {

@@ -1,8 +1,7 @@
 public import AdapterKit
 import Dispatch
-import Glibc
-public import GatewayModel
 import GRDB
+public import GatewayModel
 public import Logging
 import Synchronization
 
@@ -60,7 +59,7 @@ private struct Opened: Sendable {
                 // Only one process opens the file: whoever held these leases is gone.
                 try connection.run("UPDATE outbox SET lease_until = ? WHERE lease_token IS NOT NULL AND lease_until > ?", now, now)
             }
-            var readers: [(DatabaseQueue, SQLiteConnection)] = []
+            var readers: [(DatabaseQueue, SQLiteSession)] = []
             for _ in 0..<3 {
                 let reader = try Self.open(path, isReader: true) { connection throws(StoreError) in
                     // The writer is the only one to checkpoint: two at once can lose a reset of the log in SQLite before 3.51.3.
@@ -77,8 +76,8 @@ private struct Opened: Sendable {
     }
 
     private static func open(
-        _ path: String, isReader: Bool, prepare: (SQLiteConnection) throws(StoreError) -> Void
-    ) throws(StoreError) -> (DatabaseQueue, SQLiteConnection) {
+        _ path: String, isReader: Bool, prepare: (SQLiteSession) throws(StoreError) -> Void
+    ) throws(StoreError) -> (DatabaseQueue, SQLiteSession) {
         var configuration = Configuration()
         configuration.readonly = isReader
         configuration.busyMode = .timeout(5)
@@ -87,7 +86,7 @@ private struct Opened: Sendable {
             let queue = try DatabaseQueue(path: path, configuration: configuration)
             let connection = try queue.inDatabase { db in
                 guard let handle = db.sqliteConnection else { throw StoreError.unavailable }
-                let connection = SQLiteConnection(handle: handle)
+                let connection = SQLiteSession(handle: handle)
                 do throws(StoreError) {
                     try prepare(connection)
                 } catch {
@@ -103,28 +102,6 @@ private struct Opened: Sendable {
             throw StoreError(sqlite: error.extendedResultCode.rawValue)
         } catch {
             throw .unavailable
-        }
-    }
-}
-
-/// Keeps a second process away: two writers would each believe to be the only one.
-final class SQLiteLock: Sendable {
-    private let descriptor: Mutex<Int32?>
-
-    init(path: String) throws(StoreError) {
-        let file = Glibc.open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
-        guard file >= 0 else { throw errno == ENOSPC || errno == EROFS ? .full : .unavailable }
-        guard flock(file, LOCK_EX | LOCK_NB) == 0 else {
-            Glibc.close(file)
-            throw .schema("Another process has the store open. Stop it first: an SQLite store serves one daemon at a time.")
-        }
-        descriptor = Mutex(file)
-    }
-
-    func release() {
-        descriptor.withLock { file in
-            if let file { Glibc.close(file) }
-            file = nil
         }
     }
 }

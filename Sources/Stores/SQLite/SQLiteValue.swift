@@ -1,6 +1,6 @@
 import AdapterKit
-import GatewayModel
 import GRDBSQLite
+import GatewayModel
 
 /// A value as SQLite keeps it.
 protocol SQLiteValue {

@@ -60,7 +60,9 @@ extension InMemoryStore: OutboxWriting, OutboxClaiming {
         try read { tables in
             tables.pending { $0.delivery.lease.map { $0.until <= now } ?? false }
                 .sorted { ($0.delivery.lease?.until ?? now) < ($1.delivery.lease?.until ?? now) }.prefix(limit)
-                .compactMap { row in row.delivery.lease.map { ClaimedDelivery(delivery: row.delivery, content: row.content, token: $0.token) } }
+                .compactMap { row in
+                    row.delivery.lease.map { ClaimedDelivery(delivery: row.delivery, content: row.content, token: $0.token) }
+                }
         }
     }
 

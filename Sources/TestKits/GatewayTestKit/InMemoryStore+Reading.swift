@@ -22,7 +22,9 @@ extension InMemoryStore: OutboxReading, DeliveryChanging, StoreMaintaining {
 
     public func reports(of id: DeliveryID) async throws(StoreError) -> [StoredReport] {
         try read { tables in
-            tables.reports.filter { $0.deliveryID == id }.sorted { ($0.report.at, $0.receivedAt, $0.id) < ($1.report.at, $1.receivedAt, $1.id) }
+            tables.reports.filter { $0.deliveryID == id }.sorted {
+                ($0.report.at, $0.receivedAt, $0.id) < ($1.report.at, $1.receivedAt, $1.id)
+            }
         }
     }
 
@@ -52,7 +54,8 @@ extension InMemoryStore: OutboxReading, DeliveryChanging, StoreMaintaining {
     public func apply(_ change: DeliveryChange, to delivery: Delivery, audit: AuditEntry?) async throws(StoreError) -> ChangeResult {
         try write { tables in
             guard var row = tables.rows[delivery.id] else { return .notFound }
-            guard row.delivery.revision == delivery.revision, row.delivery.lease == nil || row.delivery.lease?.token == delivery.lease?.token
+            guard row.delivery.revision == delivery.revision,
+                row.delivery.lease == nil || row.delivery.lease?.token == delivery.lease?.token
             else { return .stale }
             row.delivery.take(change)
             tables.rows[delivery.id] = row
@@ -78,7 +81,8 @@ extension InMemoryStore: OutboxReading, DeliveryChanging, StoreMaintaining {
         try write { tables in
             var adopted: [StoredReport] = []
             for delivery in deliveries {
-                for index in tables.reports.indices where tables.reports[index].isAbout(delivery) && tables.reports[index].deliveryID == nil {
+                for index in tables.reports.indices where tables.reports[index].isAbout(delivery) && tables.reports[index].deliveryID == nil
+                {
                     tables.reports[index].deliveryID = delivery.id
                     adopted.append(tables.reports[index])
                 }
@@ -99,14 +103,17 @@ extension InMemoryStore: OutboxReading, DeliveryChanging, StoreMaintaining {
 
     public func purge(settledBefore: Timestamp, eventsBefore: Timestamp, limit: Int) async throws(StoreError) -> Int {
         try write { tables in
-            func isOld(_ delivery: Delivery) -> Bool { delivery.state != .pending && delivery.settledAt.map { $0 < settledBefore } ?? false }
+            func isOld(_ delivery: Delivery) -> Bool {
+                delivery.state != .pending && delivery.settledAt.map { $0 < settledBefore } ?? false
+            }
             let old = tables.rows.values.map(\.delivery).filter { isOld($0) && tables.deliveries(of: $0.messageID).allSatisfy(isOld) }
                 .sorted { ($0.settledAt ?? settledBefore) < ($1.settledAt ?? settledBefore) }.prefix(limit)
             for delivery in old {
                 tables.rows[delivery.id] = nil
                 tables.accepted[delivery.organizationID, default: 0] -= 1
                 tables.reports.removeAll { $0.deliveryID == delivery.id }
-                guard tables.deliveries(of: delivery.messageID).isEmpty, let message = tables.messages.removeValue(forKey: delivery.messageID)
+                guard tables.deliveries(of: delivery.messageID).isEmpty,
+                    let message = tables.messages.removeValue(forKey: delivery.messageID)
                 else { continue }
                 if let key = message.idempotencyKey { tables.messagesByKey[.init(organizationID: message.organizationID, text: key)] = nil }
             }
@@ -132,7 +139,8 @@ extension StoredReport {
     fileprivate func isAbout(_ delivery: Delivery) -> Bool {
         guard organizationID == nil || organizationID == delivery.organizationID else { return false }
         if report.deliveryID == delivery.id { return true }
-        return channel == delivery.endpoint.channel && report.providerMessageID != nil && report.providerMessageID == delivery.providerMessageID
+        return channel == delivery.endpoint.channel && report.providerMessageID != nil
+            && report.providerMessageID == delivery.providerMessageID
     }
 }
 
@@ -147,9 +155,11 @@ extension DeliveryQuery {
             case .some(let wanted): shown == wanted
             }
         return isStatus && matches(organizationID, delivery.organizationID) && matches(apiKeyID, delivery.apiKeyID)
-            && matches(channel, delivery.endpoint.channel) && matches(address, delivery.endpoint.address) && matches(trigger, delivery.trigger)
+            && matches(channel, delivery.endpoint.channel) && matches(address, delivery.endpoint.address)
+            && matches(trigger, delivery.trigger)
             && matches(quoteID, delivery.quoteID) && matches(leadID, delivery.leadID) && matches(eventID, delivery.eventID)
-            && matches(messageID, delivery.messageID) && matches(origin, delivery.origin) && matches(errorClass, delivery.lastError?.errorClass)
+            && matches(messageID, delivery.messageID) && matches(origin, delivery.origin)
+            && matches(errorClass, delivery.lastError?.errorClass)
             && since.map { delivery.createdAt >= $0 } ?? true && until.map { delivery.createdAt < $0 } ?? true
     }
 }

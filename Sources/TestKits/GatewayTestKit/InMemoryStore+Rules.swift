@@ -17,7 +17,9 @@ extension InMemoryStore: SuppressionStore, WorkflowStore, OrganizationStore {
         }
     }
 
-    public func unsuppress(_ id: SuppressionID, organizationID: OrganizationID?, audit: AuditEntry?) async throws(StoreError) -> Suppression? {
+    public func unsuppress(_ id: SuppressionID, organizationID: OrganizationID?, audit: AuditEntry?) async throws(StoreError)
+        -> Suppression?
+    {
         try write { tables in
             let index = tables.suppressions.firstIndex { $0.id == id && (organizationID == nil || $0.organizationID == organizationID) }
             guard let index else { return nil }
@@ -30,7 +32,8 @@ extension InMemoryStore: SuppressionStore, WorkflowStore, OrganizationStore {
         try read { tables in
             let rows = tables.suppressions.filter { row in
                 (query.organizationID == nil || query.organizationID == row.organizationID)
-                    && (query.channel == nil || query.channel == row.endpoint.channel) && (query.address == nil || query.address == row.endpoint.address)
+                    && (query.channel == nil || query.channel == row.endpoint.channel)
+                    && (query.address == nil || query.address == row.endpoint.address)
             }
             return page(rows, limit: query.limit, after: query.after) { PageCursor(time: $0.createdAt, id: $0.id.bits) }
         }
@@ -76,7 +79,9 @@ extension InMemoryStore: SuppressionStore, WorkflowStore, OrganizationStore {
 
     public func removeOverride(_ leadID: LeadID, organizationID: OrganizationID, audit: AuditEntry?) async throws(StoreError) -> Bool {
         try write { tables in
-            guard tables.overrides.removeValue(forKey: .init(organizationID: organizationID, text: leadID.text)) != nil else { return false }
+            guard tables.overrides.removeValue(forKey: .init(organizationID: organizationID, text: leadID.text)) != nil else {
+                return false
+            }
             tables.record(audit)
             return true
         }

@@ -60,7 +60,9 @@ public final class ManualClock: WallClock {
             return state.lastNumber
         }
         let cameToItsEnd = await withTaskCancellationHandler {
-            await withCheckedContinuation { continuation in fallAsleep(Sleeper(number: number, deadline: deadline, continuation: continuation)) }
+            await withCheckedContinuation { continuation in
+                fallAsleep(Sleeper(number: number, deadline: deadline, continuation: continuation))
+            }
         } onCancel: {
             wake(number)
         }
@@ -79,7 +81,10 @@ public final class ManualClock: WallClock {
     }
 
     private func fallAsleep(_ sleeper: Sleeper) {
-        enum Fate { case asleep([Watcher]), over(Bool) }
+        enum Fate {
+            case asleep([Watcher])
+            case over(Bool)
+        }
         let fate: Fate = state.withLock { state in
             if state.cancelled.remove(sleeper.number) != nil { return .over(false) }
             if sleeper.deadline <= state.now { return .over(true) }

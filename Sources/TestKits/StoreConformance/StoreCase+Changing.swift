@@ -7,8 +7,11 @@ extension StoreCase {
             StoreCase("a change is written with its audit entry") { trial in
                 let delivery = try await trial.accept(trial.mail())
                 let audit = AuditEntry(
-                    id: .make(), at: trial.at(1), organizationID: .first, actor: "cli", action: "deliveries.cancel", subject: delivery.id.description)
-                guard case .applied(let changed) = try await trial.store.apply(delivery.cancelled(at: trial.at(1)), to: delivery, audit: audit)
+                    id: .make(), at: trial.at(1), organizationID: .first, actor: "cli", action: "deliveries.cancel",
+                    subject: delivery.id.description)
+                guard
+                    case .applied(let changed) = try await trial.store.apply(
+                        delivery.cancelled(at: trial.at(1)), to: delivery, audit: audit)
                 else { return try expect(false, "it is applied") }
                 try expectEqual(changed.state, .cancelled, "it is cancelled")
                 try expectEqual(try await trial.read(delivery.id), changed, "what is read is what was answered")
@@ -19,13 +22,15 @@ extension StoreCase {
                 let delivery = try await trial.accept(trial.mail())
                 _ = try await trial.store.apply(delivery.cancelled(at: trial.at(1)), to: delivery, audit: nil)
                 let audit = AuditEntry(id: .make(), at: trial.at(2), actor: "cli", action: "deliveries.cancel", subject: "x")
-                try expectEqual(try await trial.store.apply(delivery.cancelled(at: trial.at(2)), to: delivery, audit: audit), .stale, "it is refused")
+                try expectEqual(
+                    try await trial.store.apply(delivery.cancelled(at: trial.at(2)), to: delivery, audit: audit), .stale, "it is refused")
                 try expectEqual(try await trial.store.audit(AuditQuery()).elements, [], "nothing is recorded")
             },
             StoreCase("a change to what is unknown is not found") { trial in
                 var delivery = try await trial.accept(trial.mail())
                 delivery.id = .make()
-                try expectEqual(try await trial.store.apply(delivery.cancelled(at: trial.at(1)), to: delivery, audit: nil), .notFound, "it says so")
+                try expectEqual(
+                    try await trial.store.apply(delivery.cancelled(at: trial.at(1)), to: delivery, audit: nil), .notFound, "it says so")
             },
             StoreCase("of cancel and claim one wins, truthfully told") { trial in
                 let delivery = try await trial.accept(trial.mail())
@@ -42,7 +47,9 @@ extension StoreCase {
             StoreCase("a change under the lease it was read with ends a claim truthfully") { trial in
                 try await trial.accept(trial.mail())
                 let claimed = try await trial.claimOne()
-                guard case .applied = try await trial.store.apply(claimed.delivery.cancelled(at: trial.at(1)), to: claimed.delivery, audit: nil)
+                guard
+                    case .applied = try await trial.store.apply(
+                        claimed.delivery.cancelled(at: trial.at(1)), to: claimed.delivery, audit: nil)
                 else { return try expect(false, "it is applied") }
                 try expectEqual(try await trial.store.settle([claimed.accepted(at: trial.at(2))]), [], "the settlement comes too late")
                 try expectEqual(try await trial.store.markTransmitting([claimed.reference], at: trial.at(2)), [], "no transmission begins")
@@ -98,7 +105,8 @@ extension StoreCase {
                 try await trial.accept(trial.mail())
                 let claimed = try await trial.claimOne()
                 _ = try await trial.store.settle([claimed.accepted(at: trial.at(2), providerID: "p-1")])
-                try expectEqual(try await trial.store.delivery(for: trial.report("p-1", .read, at: 3))?.id, claimed.delivery.id, "by the provider's")
+                try expectEqual(
+                    try await trial.store.delivery(for: trial.report("p-1", .read, at: 3))?.id, claimed.delivery.id, "by the provider's")
                 var named = trial.report(nil, .read, at: 3)
                 named.report.deliveryID = claimed.delivery.id
                 try expectEqual(try await trial.store.delivery(for: named)?.id, claimed.delivery.id, "by ours")

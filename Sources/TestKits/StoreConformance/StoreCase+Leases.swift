@@ -13,22 +13,27 @@ extension StoreCase {
                 try expectEqual(expired, [claimed], "then it is found as it was handed out")
                 var change = claimed.delivery.unchanged(at: trial.at(60))
                 change.dueAt = trial.at(60)
-                let settled = try await trial.store.settle([Settlement(deliveryID: claimed.delivery.id, token: claimed.token, change: change)])
+                let settled = try await trial.store.settle([
+                    Settlement(deliveryID: claimed.delivery.id, token: claimed.token, change: change)
+                ])
                 try expectEqual(settled, [claimed.delivery.id], "a settlement with that token ends it")
-                try expectEqual(try await trial.claimOne(at: trial.at(60)).delivery.claimCount, 2, "it can be claimed again, and the claim counts")
+                try expectEqual(
+                    try await trial.claimOne(at: trial.at(60)).delivery.claimCount, 2, "it can be claimed again, and the claim counts")
             },
             StoreCase("a crash before settling leaves a lease that expires") { trial in
                 try await trial.accept(trial.mail())
                 let claimed = try await trial.claimOne()
                 let after = try await trial.reopened()
                 try expectEqual(try await after.claim(at: trial.at(1)).deliveries, [], "it is still leased")
-                try expectEqual(try await after.store.expiredLeases(at: trial.at(60), limit: 10).map(\.token), [claimed.token], "until it expires")
+                try expectEqual(
+                    try await after.store.expiredLeases(at: trial.at(60), limit: 10).map(\.token), [claimed.token], "until it expires")
                 await after.store.close()
             },
             StoreCase("renew prolongs a lease that holds") { trial in
                 try await trial.accept(trial.mail())
                 let claimed = try await trial.claimOne()
-                try expectEqual(try await trial.store.renew([claimed.reference], until: trial.at(120)), [claimed.delivery.id], "it is prolonged")
+                try expectEqual(
+                    try await trial.store.renew([claimed.reference], until: trial.at(120)), [claimed.delivery.id], "it is prolonged")
                 try expectEqual(try await trial.store.nextLeaseEnd(), trial.at(120), "until the time named")
             },
             StoreCase("renew, mark and settle with a stale token are refused") { trial in
@@ -46,7 +51,8 @@ extension StoreCase {
                 try await trial.accept(trial.mail())
                 let claimed = try await trial.claimOne()
                 try expectEqual(try await trial.store.markTransmitting([claimed.reference], at: trial.at(60)), [], "not one that has ended")
-                try expectEqual(try await trial.store.markTransmitting([claimed.reference], at: trial.at(1)), [claimed.delivery.id], "one that holds")
+                try expectEqual(
+                    try await trial.store.markTransmitting([claimed.reference], at: trial.at(1)), [claimed.delivery.id], "one that holds")
                 try expectEqual(try await trial.read(claimed.delivery.id).lease?.isTransmitting, true, "it reads so")
                 try expectEqual(
                     try await trial.store.expiredLeases(at: trial.at(60), limit: 1).first?.delivery.lease?.isTransmitting, true,

@@ -10,13 +10,16 @@ extension StoreCase {
                 commit.messages = [trial.message(of: [new])]
                 commit.decisions[0].deliveryIDs = [new.id]
                 commit.quoteFiles = [
-                    QuoteFile(quoteID: try trial.quoteID, attachment: Attachment(filename: "q.pdf", contentType: "application/pdf", bytes: [0, 1, 2]))
+                    QuoteFile(
+                        quoteID: try trial.quoteID,
+                        attachment: Attachment(filename: "q.pdf", contentType: "application/pdf", bytes: [0, 1, 2]))
                 ]
                 commit.lead = Lead(id: try require(LeadID("l-1"), "a lead id"), source: "web")
                 commit.activities = [try trial.activity()]
                 try expectEqual(try await trial.store.commit(commit), .committed, "it is written")
                 let after = try await trial.reopened()
-                let (event, decisions) = try require(try await after.store.event(commit.event.id, organizationID: .first), "the event is kept")
+                let (event, decisions) = try require(
+                    try await after.store.event(commit.event.id, organizationID: .first), "the event is kept")
                 try expectEqual(event, commit.event, "the event")
                 try expectEqual(decisions, commit.decisions, "its decisions")
                 try expectEqual(try await after.store.decision(for: new.id), commit.decisions[0], "found by the delivery")
@@ -26,8 +29,10 @@ extension StoreCase {
                 try expectEqual(try await after.store.quote(tokenHash: [7, 7]), quote, "found by its token")
                 try expectEqual(try await after.store.files(of: quote.id, organizationID: .first), commit.quoteFiles, "its files")
                 try expectEqual(
-                    try await after.store.activities(of: quote.id, organizationID: .first, after: nil, limit: 9), commit.activities, "its history")
-                try expectEqual(try await after.store.lead(try require(LeadID("l-1"), "id"), organizationID: .first)?.source, "web", "the lead")
+                    try await after.store.activities(of: quote.id, organizationID: .first, after: nil, limit: 9), commit.activities,
+                    "its history")
+                try expectEqual(
+                    try await after.store.lead(try require(LeadID("l-1"), "id"), organizationID: .first)?.source, "web", "the lead")
                 try expectEqual(try await after.claimOne().delivery.id, new.id, "and the delivery")
                 await after.store.close()
             },
@@ -37,7 +42,8 @@ extension StoreCase {
                 var again = commit
                 again.messages = [trial.message(of: [trial.mail()])]
                 again.decisions = []
-                try expectEqual(try await trial.store.commit(again), .duplicate(commit.event, commit.decisions), "a repeat answers what was stored")
+                try expectEqual(
+                    try await trial.store.commit(again), .duplicate(commit.event, commit.decisions), "a repeat answers what was stored")
                 try expectEqual(try await trial.claim().deliveries, [], "and sends nothing")
                 again.event.bodyHash = [9]
                 try expectEqual(try await trial.store.commit(again), .bodyConflict, "another body is refused")
@@ -119,11 +125,13 @@ extension StoreCase {
                 decision.outcome = .enqueued
                 decision.deliveryIDs = [new.id]
                 let retry = PlannedRetry(
-                    eventID: commit.event.id, organizationID: .first, decisions: [decision], messages: [trial.message(of: [new])], isPlanned: true)
+                    eventID: commit.event.id, organizationID: .first, decisions: [decision], messages: [trial.message(of: [new])],
+                    isPlanned: true)
                 try expect(try await trial.store.plan(retry), "it is planned")
                 try expect(!(try await trial.store.plan(retry)), "once")
                 try expectEqual(try await trial.store.unplannedEvents(limit: 9), [], "it waits no more")
-                try expectEqual(try await trial.store.event(commit.event.id, organizationID: .first)?.1, [decision], "the decision is replaced")
+                try expectEqual(
+                    try await trial.store.event(commit.event.id, organizationID: .first)?.1, [decision], "the decision is replaced")
                 try expectEqual(try await trial.claimOne().delivery.id, new.id, "and carried out")
             },
             StoreCase("the first look at a quote is recorded once") { trial in
@@ -134,7 +142,8 @@ extension StoreCase {
                 }
                 try expect(try await look(5), "the first look")
                 try expect(!(try await look(6)), "not the second")
-                try expectEqual(try await trial.store.quote(try trial.quoteID, organizationID: .first)?.viewedAt, trial.at(5), "at its time")
+                try expectEqual(
+                    try await trial.store.quote(try trial.quoteID, organizationID: .first)?.viewedAt, trial.at(5), "at its time")
                 let activities = try await trial.store.activities(of: try trial.quoteID, organizationID: .first, after: nil, limit: 9)
                 try expectEqual(activities.count, 1, "in the history once")
             },
@@ -175,7 +184,8 @@ extension StoreCase {
                 var done = try trial.commit()
                 done.quote = nil
                 for commit in [open, unplanned, done] { _ = try await trial.store.commit(commit) }
-                try expectEqual(try await trial.store.purge(settledBefore: trial.start, eventsBefore: trial.at(99), limit: 9), 1, "one goes")
+                try expectEqual(
+                    try await trial.store.purge(settledBefore: trial.start, eventsBefore: trial.at(99), limit: 9), 1, "one goes")
                 try expect(try await trial.store.event(done.event.id, organizationID: .first) == nil, "the one that is done")
                 try expect(try await trial.store.event(open.event.id, organizationID: .first) != nil, "the open one stays")
                 try expect(try await trial.store.event(unplanned.event.id, organizationID: .first) != nil, "so does the unplanned one")
@@ -204,7 +214,8 @@ extension StoreTrial {
             resolutionSource: .autoRule, matchedRuleID: .make(), inputs: ["lead": "l-1"], createdAt: at(second))
         let quote = Quote(
             id: try quoteID, organizationID: .first, state: .sent, number: "2026-1", leadID: LeadID("l-1"), tokenHash: [7, 7],
-            sealedToken: [8], totalCents: 12_300, validUntil: at(9999), fields: ["customer": "x"], sentAt: at(second), sentApiKeyID: .make(),
+            sealedToken: [8], totalCents: 12_300, validUntil: at(9999), fields: ["customer": "x"], sentAt: at(second),
+            sentApiKeyID: .make(),
             createdAt: start, updatedAt: at(second))
         return EventCommit(event: event, decisions: [decision], quote: quote)
     }

@@ -8,7 +8,9 @@ extension StoreCase {
                 var suppression = trial.suppression(.manual)
                 suppression.expiresAt = trial.at(10)
                 try expectEqual(try await trial.store.suppress(suppression, audit: nil), suppression, "it stands")
-                func against(_ organization: OrganizationID, at now: Timestamp, _ address: String = "a@example.com") async throws -> [Suppression] {
+                func against(_ organization: OrganizationID, at now: Timestamp, _ address: String = "a@example.com") async throws
+                    -> [Suppression]
+                {
                     try await trial.store.suppressions(
                         of: [Endpoint(channel: .email, address: address)], organizationID: organization, at: now)
                 }
@@ -33,9 +35,11 @@ extension StoreCase {
             StoreCase("a suppression is lifted by its owner alone, with an audit entry") { trial in
                 let suppression = try await trial.store.suppress(trial.suppression(.manual), audit: trial.audit("suppress"))
                 try expectEqual(
-                    try await trial.store.unsuppress(suppression.id, organizationID: .second, audit: trial.audit("x")), nil, "not by another")
+                    try await trial.store.unsuppress(suppression.id, organizationID: .second, audit: trial.audit("x")), nil,
+                    "not by another")
                 try expectEqual(
-                    try await trial.store.unsuppress(suppression.id, organizationID: .first, audit: trial.audit("lift")), suppression, "by its owner")
+                    try await trial.store.unsuppress(suppression.id, organizationID: .first, audit: trial.audit("lift")), suppression,
+                    "by its owner")
                 try expectEqual(try await trial.store.unsuppress(suppression.id, organizationID: .first, audit: nil), nil, "once")
                 try expectEqual(
                     Set(try await trial.store.audit(AuditQuery(organizationID: .first)).elements.map(\.action)), ["suppress", "lift"],
@@ -46,7 +50,9 @@ extension StoreCase {
                 let claimed = try await trial.claimOne()
                 _ = try await trial.store.suppress(trial.suppression(.unsubscribe), audit: nil)
                 let standing = try await trial.store.suppressions(of: [delivery.endpoint], organizationID: .first, at: trial.at(1))
-                try expect(standing.contains { $0.forbids(claimed.delivery.category, at: trial.at(1)) }, "whoever looks again before sending sees it")
+                try expect(
+                    standing.contains { $0.forbids(claimed.delivery.category, at: trial.at(1)) },
+                    "whoever looks again before sending sees it")
             },
         ]
     }
@@ -61,7 +67,8 @@ extension StoreCase {
                     id: .make(), workflowID: workflow.id, name: "web", priority: 7, leadSource: "web", leadServiceType: "roof",
                     pipelineStage: "new", createdAt: trial.start, updatedAt: trial.start)
                 let written = try await trial.store.replaceWorkflows(
-                    [workflow, trial.workflow("other")], rules: [rule], organizationID: .first, expecting: 0, audit: trial.audit("workflows.replace"))
+                    [workflow, trial.workflow("other")], rules: [rule], organizationID: .first, expecting: 0,
+                    audit: trial.audit("workflows.replace"))
                 let set = try require(written, "the version was as expected")
                 try expectEqual(set.version, 1, "the version rises")
                 try expectEqual(set.workflows.first, workflow, "the workflow reads back")
@@ -80,7 +87,8 @@ extension StoreCase {
             },
             StoreCase("an override is set, replaced and removed") { trial in
                 let lead = try require(LeadID("l-1"), "a lead id")
-                var override = LeadOverride(leadID: lead, workflowID: .make(), mode: .manual, reason: "asked", createdAt: trial.start, updatedAt: trial.start)
+                var override = LeadOverride(
+                    leadID: lead, workflowID: .make(), mode: .manual, reason: "asked", createdAt: trial.start, updatedAt: trial.start)
                 try await trial.store.setOverride(override, organizationID: .first, audit: nil)
                 override.mode = .clear
                 override.workflowID = nil
@@ -110,7 +118,8 @@ extension StoreCase {
                 try expectEqual(try await trial.store.organizations().map(\.id), [.first], "it is listed")
             },
             StoreCase("keys are found by their hash and revoked once") { trial in
-                let key = APIKey(id: .make(), organizationID: .first, name: "crm", role: .quotes, tokenHash: [1, 2, 3], createdAt: trial.start)
+                let key = APIKey(
+                    id: .make(), organizationID: .first, name: "crm", role: .quotes, tokenHash: [1, 2, 3], createdAt: trial.start)
                 try await trial.store.createKey(key, audit: trial.audit("keys.create"))
                 try expectEqual(try await trial.store.key(tokenHash: [1, 2, 3]), key, "it is found")
                 try expectEqual(try await trial.store.key(tokenHash: [1, 2]), nil, "by the whole hash")
@@ -143,7 +152,8 @@ extension StoreTrial {
 
     fileprivate func audit(_ action: String, at seconds: Int64 = 0) -> AuditEntry {
         AuditEntry(
-            id: .make(), at: at(seconds), organizationID: .first, actor: "cli", action: action, subject: "s", before: .null, after: ["x": 1])
+            id: .make(), at: at(seconds), organizationID: .first, actor: "cli", action: action, subject: "s", before: .null, after: ["x": 1]
+        )
     }
 
     fileprivate func workflow(_ key: String) -> Workflow {

@@ -14,7 +14,8 @@ extension StoreCase {
                 var seen: [DeliveryID] = []
                 var after: PageCursor?
                 repeat {
-                    let page = try await trial.store.deliveries(DeliveryQuery(organizationID: .first, now: trial.start, limit: 3, after: after))
+                    let page = try await trial.store.deliveries(
+                        DeliveryQuery(organizationID: .first, now: trial.start, limit: 3, after: after))
                     seen += page.elements.map(\.id)
                     after = page.next
                     var newer = trial.message(of: [trial.mail()])
@@ -27,7 +28,8 @@ extension StoreCase {
             StoreCase("an organization sees only its own") { trial in
                 let delivery = try await trial.accept(trial.mail(), for: .first)
                 try expectEqual(try await trial.store.delivery(delivery.id, organizationID: .second), nil, "not by id")
-                try expectEqual(try await trial.store.deliveries(DeliveryQuery(organizationID: .second, now: trial.start)).elements, [], "not in lists")
+                try expectEqual(
+                    try await trial.store.deliveries(DeliveryQuery(organizationID: .second, now: trial.start)).elements, [], "not in lists")
                 try expectEqual(try await trial.store.message(delivery.messageID, organizationID: .second), [], "not by message")
                 try expectEqual(try await trial.store.message(delivery.messageID, organizationID: .first), [delivery], "but its owner does")
                 try expectEqual(try await trial.store.deliveries(DeliveryQuery(now: trial.start)).elements, [delivery], "and operators")
@@ -79,7 +81,8 @@ extension StoreCase {
                 _ = try await trial.store.settle([claimed.failed(at: trial.at(1))])
                 try expectEqual(try await ids(.failed), [claimed.delivery.id], "failed")
                 let byClass = DeliveryQuery(errorClass: .recipientInvalid, now: trial.at(1))
-                try expectEqual(try await trial.store.deliveries(byClass).elements.map(\.id), [claimed.delivery.id], "and by the class of its error")
+                try expectEqual(
+                    try await trial.store.deliveries(byClass).elements.map(\.id), [claimed.delivery.id], "and by the class of its error")
             },
             StoreCase("the accounting identity holds after every step") { trial in
                 func check(_ step: String, _ pending: Int) async throws {
@@ -92,7 +95,8 @@ extension StoreCase {
                 let claimed = try await trial.claim(3).deliveries
                 try await check("claiming", 4)
                 _ = try await trial.store.settle([
-                    claimed[0].accepted(at: trial.at(1)), claimed[1].failed(at: trial.at(1)), claimed[2].deferred(to: trial.at(9), at: trial.at(1)),
+                    claimed[0].accepted(at: trial.at(1)), claimed[1].failed(at: trial.at(1)),
+                    claimed[2].deferred(to: trial.at(9), at: trial.at(1)),
                 ])
                 try await check("settling", 2)
                 let deferred = try await trial.read(claimed[2].delivery.id)
@@ -129,8 +133,10 @@ extension StoreCase {
                 try await trial.accept(message)
                 let claimed = try await trial.claimOne()
                 _ = try await trial.store.settle([claimed.accepted(at: trial.at(1))])
-                try expectEqual(try await trial.store.purge(settledBefore: trial.at(1000), eventsBefore: trial.at(1000), limit: 10), 0, "nothing goes")
-                try expectEqual(try await trial.store.message(message.id, organizationID: .first).count, 2, "a message stays whole while it is open")
+                try expectEqual(
+                    try await trial.store.purge(settledBefore: trial.at(1000), eventsBefore: trial.at(1000), limit: 10), 0, "nothing goes")
+                try expectEqual(
+                    try await trial.store.message(message.id, organizationID: .first).count, 2, "a message stays whole while it is open")
             },
             StoreCase("retention removes what was settled before, with all that belongs to it") { trial in
                 let old = try await trial.accept(trial.message(of: [trial.mail()], key: "k"))[0]
@@ -149,7 +155,9 @@ extension StoreCase {
                 for _ in 0..<5 { try await trial.accept(trial.mail()) }
                 _ = try await trial.store.settle(try await trial.claim().deliveries.map { $0.accepted(at: trial.at(1)) })
                 var purged: [Int] = []
-                for _ in 0..<4 { purged.append(try await trial.store.purge(settledBefore: trial.at(9), eventsBefore: trial.at(9), limit: 2)) }
+                for _ in 0..<4 {
+                    purged.append(try await trial.store.purge(settledBefore: trial.at(9), eventsBefore: trial.at(9), limit: 2))
+                }
                 try expectEqual(purged, [2, 2, 1, 0], "no more than the limit at once")
             },
             StoreCase("a store that works can be written to") { trial in

@@ -25,7 +25,9 @@ struct StoreTrial: Sendable {
         try require(try await accept(message(of: [delivery], for: organization)).first, "a message has its delivery")
     }
 
-    func message(of deliveries: [NewDelivery], for organization: OrganizationID = .first, key: String? = nil, hash: [UInt8] = [1]) -> NewMessage {
+    func message(of deliveries: [NewDelivery], for organization: OrganizationID = .first, key: String? = nil, hash: [UInt8] = [1])
+        -> NewMessage
+    {
         NewMessage(id: .make(), organizationID: organization, idempotencyKey: key, bodyHash: hash, createdAt: start, deliveries: deliveries)
     }
 

@@ -1,5 +1,5 @@
-import GatewayModel
 import GRDBSQLite
+import GatewayModel
 
 /// The text of a statement: a literal or a shared text is prepared once a connection, any other each time it runs.
 struct SQL: ExpressibleByStringLiteral, Sendable {
@@ -42,7 +42,7 @@ struct SQL: ExpressibleByStringLiteral, Sendable {
 /// One open connection with its prepared statements.
 ///
 /// Unchecked, because it holds C pointers: it is only ever used on the serial queue of the database it belongs to.
-final class SQLiteConnection: @unchecked Sendable {
+final class SQLiteSession: @unchecked Sendable {
     private let handle: OpaquePointer
     private var prepared: [UnsafeRawPointer: OpaquePointer] = [:]
     /// How often a statement was compiled, for tests of the hot path.
@@ -56,6 +56,9 @@ final class SQLiteConnection: @unchecked Sendable {
         sqlite3_commit_hook(handle, nil, nil)
         sqlite3_rollback_hook(handle, nil, nil)
     }
+
+    /// The statements that are kept, for tests of their plans.
+    var texts: [String] { prepared.values.compactMap { sqlite3_sql($0).map { String(cString: $0) } } }
 
     /// Lets go of every statement; the connection can be closed then.
     func finish() {

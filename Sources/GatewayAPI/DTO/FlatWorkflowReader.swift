@@ -1,0 +1,70 @@
+import AdapterKit
+import GatewayCore
+import GatewayModel
+import WorkflowEngine
+
+/// Reads the flat form of a PUT: a list of steps, which become those of the default workflow.
+struct FlatWorkflowReader {
+    let channels: Channels
+    let stored: [Workflow]
+    let language: Language
+    let now: Timestamp
+
+    /// Whether a body has the flat form: its elements have a trigger and no steps.
+    static func recognizes(_ json: JSONValue) -> Bool {
+        guard let elements = json["workflows"]?.arrayValue, let first = elements.first else { return false }
+        return first["trigger"] != nil && first["steps"] == nil
+    }
+
+    /// The whole set with the default workflow's steps replaced; throws every fault.
+    func read(_ json: JSONValue) throws(Faults) -> [Workflow] {
+        var reader = try ObjectReader(json, path: "")
+        var position = 0
+        let steps = reader.list("workflows", required: true, count: 1...50) { (json: JSONValue, path: String) throws(Faults) in
+            position += 1
+            return try step(json, path: path, position: position)
+        }
+        try reader.finish()
+        var workflow =
+            stored.first { $0.workflowKey == DefaultWorkflow.key }
+            ?? Workflow(id: .make(), workflowKey: DefaultWorkflow.key, name: "Default", steps: [], createdAt: now, updatedAt: now)
+        workflow.steps = (steps ?? []).map { step in
+            var step = step
+            step.id = workflow.steps.first { $0.naturalKey == step.naturalKey }?.id ?? step.id
+            return step
+        }
+        workflow.updatedAt = now
+        guard let place = stored.firstIndex(where: { $0.id == workflow.id }) else { return stored + [workflow] }
+        var all = stored
+        all[place] = workflow
+        return all
+    }
+
+    private func step(_ json: JSONValue, path: String, position: Int) throws(Faults) -> Step {
+        var reader = try ObjectReader(json, path: path)
+        let trigger = reader.string("trigger", required: true, maximum: 100) ?? ""
+        let channel = ChannelName(rawValue: reader.string("channel", required: true) ?? "")
+        let audience = reader.choice("audience", as: Audience.self) ?? .lead
+        let enabled = reader.bool("enabled") ?? true
+        let delay = reader.int("delayMinutes", in: 0...525_600) ?? 0
+        if reader.string("leadSource") != nil { reader.fault("leadSource", "belongs to an assignment rule") }
+        let body = reader.string("templateText", maximum: 12_000, allowBlank: true)
+        var subject = reader.string("templateSubject", maximum: 500)
+        if let descriptor = channels.descriptor(channel) {
+            if descriptor.contentForm == .mail, subject == nil {
+                subject = DefaultWorkflow.subject(of: trigger, audience: audience.rawValue, in: language)
+            }
+            do {
+                _ = try ContentRenderer(ContentTemplates(form: descriptor.contentForm, subject: subject, body: body, dataType: trigger))
+            } catch {
+                for fault in error.list { reader.fault(fault.path == "templateBody" ? "templateText" : fault.path, fault.message) }
+            }
+        } else if !channel.rawValue.isEmpty {
+            reader.fault("channel", "must be one of " + channels.installed.map(\.channel.rawValue).sorted().joined(separator: ", "))
+        }
+        try reader.finish()
+        return Step(
+            id: .make(), trigger: trigger, channel: channel, audience: audience, stepOrder: position * 10, delayMinutes: Int(delay),
+            enabled: enabled, templateSubject: subject, templateBody: body)
+    }
+}

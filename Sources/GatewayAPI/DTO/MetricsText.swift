@@ -1,0 +1,60 @@
+import AdapterKit
+import GatewayCore
+import GatewayModel
+
+/// The figures in Prometheus' text format (version 0.0.4).
+struct MetricsText {
+    private(set) var text = ""
+
+    init(_ counts: OutboxCounts, _ snapshot: Metrics.Snapshot, now: Timestamp) {
+        let channels = counts.states.keys.sorted()
+        add(
+            "gateway_deliveries", "gauge", "Deliveries by channel and state.",
+            channels.flatMap { channel in
+                DeliveryState.allCases.map { (["channel": channel.rawValue, "state": $0.rawValue], Double(counts.states[channel]?[$0] ?? 0)) }
+            })
+        add(
+            "gateway_unaccounted_deliveries", "gauge", "Accepted deliveries that stand in no state, or in two.",
+            [([:], Double(counts.unaccounted))])
+        let oldest = counts.oldestDue.map { max(0, (now - $0).inSeconds) } ?? 0
+        add("gateway_oldest_pending_seconds", "gauge", "How long the delivery that is due longest has been due.", [([:], oldest)])
+        add(
+            "gateway_attempts_total", "counter", "Tries by channel and outcome.",
+            snapshot.attempts.map { (["channel": $0.key.channel.rawValue, "outcome": $0.key.outcome.rawValue], Double($0.value)) })
+        add("gateway_attempt_seconds_total", "counter", "Time spent in tries.", Self.rows(snapshot.attemptSeconds))
+        add(
+            "gateway_quote_actions_total", "counter", "What happened to quotes, and what became of it.",
+            snapshot.quoteActions.map { (["action": $0.key.action, "result": $0.key.result], Double($0.value)) })
+        add("gateway_accepted_total", "counter", "Deliveries accepted on this node.", Self.rows(snapshot.accepted.mapValues(Double.init)))
+        add("gateway_claimed_total", "counter", "Deliveries claimed on this node.", Self.rows(snapshot.claimed.mapValues(Double.init)))
+        add("gateway_leases_lost_total", "counter", "Results that came after their lease.", Self.rows(snapshot.leasesLost.mapValues(Double.init)))
+        add(
+            "gateway_settlements_failed_total", "counter", "Results that could not be recorded.",
+            Self.rows(snapshot.settlementsFailed.mapValues(Double.init)))
+        add("gateway_store_failures_total", "counter", "Store calls that failed.", [([:], Double(snapshot.storeFailures))])
+        add(
+            "gateway_circuit_open", "gauge", "1 while a channel's circuit is not closed.",
+            Self.rows(snapshot.circuits.mapValues { $0 == .closed ? 0 : 1 }))
+    }
+
+    private static func rows(_ values: [ChannelName: Double]) -> [([String: String], Double)] {
+        values.map { (["channel": $0.key.rawValue], $0.value) }
+    }
+
+    private mutating func add(_ name: String, _ kind: String, _ help: String, _ rows: [([String: String], Double)]) {
+        text += "# HELP \(name) \(help)\n# TYPE \(name) \(kind)\n"
+        let lines = rows.map { labels, value in
+            let pairs = labels.sorted { $0.key < $1.key }.map { "\($0.key)=\"\(Self.escaped($0.value))\"" }
+            return "\(name)\(pairs.isEmpty ? "" : "{\(pairs.joined(separator: ","))}") \(Self.number(value))\n"
+        }
+        text += lines.sorted().joined()
+    }
+
+    private static func number(_ value: Double) -> String {
+        value == value.rounded() && abs(value) < 1e15 ? String(Int64(value)) : String(value)
+    }
+
+    private static func escaped(_ text: String) -> String {
+        text.replacing("\\", with: "\\\\").replacing("\"", with: "\\\"").replacing("\n", with: "\\n")
+    }
+}

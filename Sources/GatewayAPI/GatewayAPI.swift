@@ -1,0 +1,72 @@
+import AdapterKit
+import GatewayModel
+import HTTPTypes
+public import Hummingbird
+public import Logging
+import NIOCore
+
+/// The gateway's HTTP side: every call of the document, the console, and what probes ask for.
+public struct GatewayAPI: Sendable {
+    let services: GatewayServices
+    let configuration: APIConfiguration
+    private let logger: Logger
+    private let authenticator: Authenticator
+    private let clients: ClientAddress
+    let limits: PublicLimits
+
+    /// Throws the faults of the configuration, and what is wrong with the keys for signed tokens.
+    public init(services: GatewayServices, configuration: APIConfiguration, logger: Logger) async throws {
+        self.services = services
+        self.configuration = configuration
+        self.logger = logger
+        var verifier: TokenVerifier?
+        if let jwt = configuration.jwt { verifier = try await TokenVerifier(jwt) }
+        authenticator = Authenticator(store: services.store, verifier: verifier, clock: services.clock)
+        clients = try ClientAddress(trustedProxies: configuration.trustedProxies)
+        limits = PublicLimits(configuration.limits)
+    }
+
+    /// The routes of all operations.
+    public func buildRouter() -> Router<GatewayContext> {
+        let router = Router(context: GatewayContext.self, options: [.autoGenerateHeadEndpoints])
+        router.add(middleware: Envelope(allowedOrigins: configuration.allowedOrigins, clock: services.clock))
+        for operation in Operation.allCases {
+            let row = operation.row
+            let path = row.path.split(separator: "/").map { $0.hasPrefix("{") ? ":" + $0.dropFirst().dropLast() : String($0) }
+            router.on(RouterPath("/" + path.joined(separator: "/")), method: row.method) { request, context in
+                let call = Call(
+                    operation: operation, request: request, context: context, caller: try await admit(request, context, row.access),
+                    address: clients.of(request, peer: context.peer))
+                return try await answer(call)
+            }
+        }
+        return router
+    }
+
+    /// A server for the routes, to be run by whoever runs the gateway.
+    ///
+    /// - Parameter onListening: told the port once connections are accepted.
+    public func application(onListening: @escaping @Sendable (Int) -> Void = { _ in }) -> some ApplicationProtocol {
+        Application(
+            router: buildRouter(),
+            configuration: ApplicationConfiguration(address: .hostname(configuration.host, port: configuration.port)),
+            onServerRunning: { channel in onListening(channel.localAddress?.port ?? 0) }, logger: logger)
+    }
+
+    /// Lets a call in: answers its caller where one is asked for, throws 401 or 403.
+    private func admit(_ request: Request, _ context: GatewayContext, _ access: Access) async throws -> Caller? {
+        switch access {
+        case .open, .publicToken: return nil
+        case .local:
+            if ClientAddress.isLocal(request, peer: context.peer) { return nil }
+            return try Self.hold(try await authenticator.caller(request), to: [.operator])
+        case .roles(let roles): return try Self.hold(try await authenticator.caller(request), to: roles)
+        }
+    }
+
+    private static func hold(_ caller: Caller, to roles: Set<Role>) throws(APIError) -> Caller {
+        guard caller.roles.isDisjoint(with: roles) else { return caller }
+        let names = roles.map(\.rawValue).sorted().joined(separator: ", ")
+        throw APIError(.forbidden, "This call is for the roles \(names).")
+    }
+}

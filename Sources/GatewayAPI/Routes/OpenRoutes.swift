@@ -1,0 +1,64 @@
+import AdapterKit
+import GatewayCore
+import GatewayModel
+import HTTPTypes
+import Hummingbird
+import NIOCore
+
+/// What is there without a token: probes, figures, the document and the console's files.
+struct OpenRoutes {
+    let services: GatewayServices
+
+    func health() -> Response { .json(["status": "ok"]) }
+
+    /// 503 only when nothing can be recorded, or the schema is unusable.
+    func readiness() async -> Response {
+        var store: StoreError?
+        var pending = 0
+        do {
+            try await services.store.checkWritable()
+            pending = try await services.store.migrations().count { $0.state != .applied }
+        } catch { store = error }
+        let isDegraded = pending > 0 || !services.metrics.snapshot.pausedAccounts.isEmpty
+        return .json(
+            [
+                "status": store != nil ? "unavailable" : isDegraded ? "degraded" : "ok", "store": store == nil ? "ok" : "unavailable",
+                "migrations": store != nil ? "unknown" : pending > 0 ? "pending" : "ok", "redis": "off", "spool": "off",
+            ], status: store == nil ? .ok : .serviceUnavailable)
+    }
+
+    func metrics() async throws -> Response {
+        let now = services.clock.now
+        let counts = try await services.store.counts(at: now, organizationID: nil)
+        let text = MetricsText(counts, services.metrics.snapshot, now: now).text
+        return file(Array(text.utf8), "text/plain; version=0.0.4; charset=utf-8")
+    }
+
+    func document() -> Response { file(OpenAPIDocument.bytes, "application/yaml") }
+
+    func console() -> Response {
+        var page = file(PackageResources.console_html, "text/html; charset=utf-8")
+        page.headers[.contentSecurityPolicy] = [
+            "default-src 'none'", "script-src 'self'", "style-src 'self'", "connect-src 'self'", "base-uri 'none'", "form-action 'none'",
+            "frame-ancestors 'none'",
+        ].joined(separator: "; ")
+        page.headers[.referrerPolicy] = "no-referrer"
+        return page
+    }
+
+    func consoleAsset(_ call: Call) throws -> Response {
+        switch try call.path("asset") {
+        case "console.css": file(PackageResources.console_css, "text/css; charset=utf-8")
+        case "console.js": file(PackageResources.console_js, "text/javascript; charset=utf-8")
+        default: throw APIError.notFound
+        }
+    }
+
+    private func file(_ bytes: [UInt8], _ type: String) -> Response {
+        Response(status: .ok, headers: [.contentType: type], body: ResponseBody(byteBuffer: ByteBuffer(bytes: bytes)))
+    }
+}
+
+extension HTTPField.Name {
+    static let referrerPolicy = HTTPField.Name("Referrer-Policy")!
+}

@@ -1,0 +1,30 @@
+import GatewayModel
+import Synchronization
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
+
+/// Keeps a second process away: two writers would each believe to be the only one.
+final class SQLiteLock: Sendable {
+    private let descriptor: Mutex<Int32?>
+
+    init(path: String) throws(StoreError) {
+        let file = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+        guard file >= 0 else { throw errno == ENOSPC || errno == EROFS ? .full : .unavailable }
+        guard flock(file, LOCK_EX | LOCK_NB) == 0 else {
+            close(file)
+            throw .schema("Another process has the store open. Stop it first: an SQLite store serves one daemon at a time.")
+        }
+        descriptor = Mutex(file)
+    }
+
+    func release() {
+        descriptor.withLock { file in
+            if let file { close(file) }
+            file = nil
+        }
+    }
+}
