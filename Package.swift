@@ -116,7 +116,6 @@ let package = Package(
                 "AdapterKit", "GatewayModel", "GatewayCore", "GatewayTestKit", "GatewayAPI", "QuoteBridge", "WorkflowEngine", "Signing", .log,
                 .hummingbird, .hummingbirdTesting, .httpTypes, .jwt, .nio, .yams,
             ]),
-        .testTarget(name: "GatewayRuntimeTests", dependencies: ["AdapterKit", "GatewayModel", "GatewayCore", "GatewayRuntime", "SQLiteStore", .log]),
         .testTarget(
             name: "EndToEndTests",
             dependencies: ["AdapterKit", "CurlTransport", "ProviderSimulators", "Signing", "gatewayd", .log, .nio, .nioPosix, .nioHTTP1, .yams]),
