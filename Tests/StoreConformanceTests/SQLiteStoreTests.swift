@@ -1,6 +1,5 @@
 import AdapterKit
 import Dispatch
-import GRDB
 import GatewayModel
 import GatewayTestKit
 import Logging
@@ -120,7 +119,7 @@ import Testing
         }
     }
 
-    private static func pragmas(_ connection: SQLiteSession) throws(StoreError) -> [Int] {
+    private static func pragmas(_ connection: SQLiteConnection) throws(StoreError) -> [Int] {
         var values: [Int] = []
         for name in ["synchronous", "wal_autocheckpoint", "foreign_keys"] {
             values += try connection.all(SQL(once: "PRAGMA \(name)"), values: []) { row throws(StoreError) in try row.read(Int.self) }
@@ -228,74 +227,11 @@ extension SQLiteStoreTests {
     }
 }
 
-// MARK: - Migrations
-
-extension SQLiteStoreTests {
-    /// Changes a store's file while nobody has it open.
-    private func edit(_ folder: TestFolder, _ sql: String) async throws {
-        let queue = try DatabaseQueue(path: folder.path("store"))
-        try await queue.writeWithoutTransaction { db in try db.execute(sql: sql) }
-        try queue.close()
-    }
-
-    private func reopening(after sql: String) async throws -> StoreError? {
-        let folder = try TestFolder()
-        defer { folder.remove() }
-        await (try await folder.store()).close()
-        try await edit(folder, sql)
-        do {
-            await (try await folder.store()).close()
-            return nil
-        } catch let error as StoreError {
-            return error
-        }
-    }
-
-    @Test func aMigrationThatWasEditedIsRefused() async throws {
-        let error = try await reopening(after: "UPDATE schema_migrations SET checksum = 'x' WHERE number = 1")
-        #expect(error?.description.contains("001_outbox") == true)
-    }
-
-    @Test func aSchemaThatNamesANewerDaemonIsRefused() async throws {
-        let error = try await reopening(after: "INSERT INTO schema_migrations VALUES (901, '901_next', 'x', 901, 0)")
-        #expect(error?.description.contains("901_next") == true)
-    }
-
-    @Test func aNewerSchemaThatThisDaemonCanWorkOnIsTaken() async throws {
-        #expect(try await reopening(after: "INSERT INTO schema_migrations VALUES (901, '901_next', 'x', 90, 0)") == nil)
-    }
-
-    @Test func verifyingChangesNothing() async throws {
-        let folder = try TestFolder()
-        defer { folder.remove() }
-        let error = await #expect(throws: StoreError.self) { try await folder.store(migrate: .verify) }
-        #expect(error?.description.contains("090_workflow_engine_foundation") == true)
-        await (try await folder.store(migrate: .apply)).close()
-        await (try await folder.store(migrate: .verify)).close()
-    }
-
-    @Test func organizationsFromBeforeTheWorkflowEngineAreNotSeeded() async throws {
-        let folder = try TestFolder()
-        defer { folder.remove() }
-        let queue = try DatabaseQueue(path: folder.path("store"))
-        try await queue.writeWithoutTransaction { [start] db in
-            let connection = SQLiteSession(handle: try #require(db.sqliteConnection))
-            try SQLiteMigrator(files: SQLiteMigrationFile.all.filter { $0.number < 90 }).prepare(connection, mode: .apply, now: start)
-            connection.finish()
-            try db.execute(sql: "INSERT INTO organizations VALUES (x'00000000000000010000000000000001', 'Old', NULL, 0)")
-        }
-        try queue.close()
-        let store = try await folder.store()
-        let seed = WorkflowSeed(
-            workflows: [Workflow(id: .make(), workflowKey: "default", name: "Default", steps: [], createdAt: start, updatedAt: start)],
-            rules: [])
-        let old = Organization(id: organization, name: "Old", createdAt: start)
-        #expect(try await store.createOrganization(old, seed: seed, audit: nil) == false)
-        #expect(try await store.organization(organization)?.wasSeeded == false)
-        #expect(try await store.workflowSet(organization).workflows == [])
-        let statuses = try await store.migrations()
-        #expect(statuses.map(\.number) == [1, 2, 3, 4, 90])
-        #expect(statuses.allSatisfy { $0.state == .applied })
-        await store.close()
+extension SQLiteStore {
+    /// Brings an open database to the schema of the daemon before the workflow engine.
+    static func applyMigrations(before number: Int, to handle: OpaquePointer, now: Timestamp) throws {
+        let connection = SQLiteConnection(handle: handle)
+        try SQLiteMigrator(files: SQLiteMigrationFile.all.filter { $0.number < number }).prepare(connection, mode: .apply, now: now)
+        connection.finish()
     }
 }

@@ -25,7 +25,7 @@ struct SQLiteFilter {
     private enum PageTag {}
 }
 
-extension SQLiteSession {
+extension SQLiteConnection {
     /// One page of `select`, newest first by `time` and `id`; looks one row further to know whether there is another page.
     func page<Element: Sendable>(
         _ select: String, _ filter: SQLiteFilter, newest time: String, _ id: String, limit: Int,

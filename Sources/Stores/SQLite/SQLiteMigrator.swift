@@ -50,7 +50,7 @@ struct SQLiteMigrator {
 
     init(files: [SQLiteMigrationFile] = SQLiteMigrationFile.all) { self.files = files }
 
-    func prepare(_ connection: SQLiteSession, mode: SQLiteMigration, now: Timestamp) throws(StoreError) {
+    func prepare(_ connection: SQLiteConnection, mode: SQLiteMigration, now: Timestamp) throws(StoreError) {
         let pending = try check(connection)
         guard !pending.isEmpty else { return }
         switch mode {
@@ -61,7 +61,7 @@ struct SQLiteMigrator {
         }
     }
 
-    func status(_ connection: SQLiteSession) throws(StoreError) -> [MigrationStatus] {
+    func status(_ connection: SQLiteConnection) throws(StoreError) -> [MigrationStatus] {
         let applied = try applied(connection)
         let known = files.map { file in
             MigrationStatus(
@@ -73,7 +73,7 @@ struct SQLiteMigrator {
     }
 
     /// The migrations that are still to be applied, after everything that was applied has been found sound.
-    private func check(_ connection: SQLiteSession) throws(StoreError) -> [SQLiteMigrationFile] {
+    private func check(_ connection: SQLiteConnection) throws(StoreError) -> [SQLiteMigrationFile] {
         let applied = try applied(connection)
         let newest = files.map(\.number).max() ?? 0
         for row in applied {
@@ -89,7 +89,7 @@ struct SQLiteMigrator {
         return files.filter { file in !applied.contains { $0.number == file.number } }
     }
 
-    private func applied(_ connection: SQLiteSession) throws(StoreError) -> [Applied] {
+    private func applied(_ connection: SQLiteConnection) throws(StoreError) -> [Applied] {
         let exists = try connection.first("SELECT 1 FROM sqlite_schema WHERE name = 'schema_migrations'") { row throws(StoreError) in
             try row.read(Int.self)
         }
@@ -101,7 +101,7 @@ struct SQLiteMigrator {
         }
     }
 
-    private func apply(_ file: SQLiteMigrationFile, _ connection: SQLiteSession, _ now: Timestamp) throws(StoreError) {
+    private func apply(_ file: SQLiteMigrationFile, _ connection: SQLiteConnection, _ now: Timestamp) throws(StoreError) {
         try connection.script("BEGIN IMMEDIATE")
         do throws(StoreError) {
             try connection.script(

@@ -6,17 +6,17 @@ import Synchronization
 final class SQLiteReaders: Sendable {
     private struct Reader: Sendable {
         let queue: DatabaseQueue
-        let connection: SQLiteSession
+        let connection: SQLiteConnection
     }
 
     private let readers: [Reader]
     private let turn = Atomic<Int>(0)
     private let isClosed = Atomic<Bool>(false)
 
-    init(_ readers: [(DatabaseQueue, SQLiteSession)]) { self.readers = readers.map { Reader(queue: $0.0, connection: $0.1) } }
+    init(_ readers: [(DatabaseQueue, SQLiteConnection)]) { self.readers = readers.map { Reader(queue: $0.0, connection: $0.1) } }
 
     func read<Value: Sendable>(
-        _ body: @escaping @Sendable (SQLiteSession) throws(StoreError) -> Value
+        _ body: @escaping @Sendable (SQLiteConnection) throws(StoreError) -> Value
     ) async throws(StoreError) -> Value {
         guard !isClosed.load(ordering: .acquiring) else { throw .unavailable }
         let next = turn.wrappingAdd(1, ordering: .relaxed).oldValue
@@ -30,7 +30,7 @@ final class SQLiteReaders: Sendable {
     }
 
     private static func inOneMoment<Value>(
-        _ connection: SQLiteSession, _ body: (SQLiteSession) throws(StoreError) -> Value
+        _ connection: SQLiteConnection, _ body: (SQLiteConnection) throws(StoreError) -> Value
     ) throws(StoreError) -> Value {
         try connection.run("BEGIN")
         // Ending a read transaction cannot lose anything.

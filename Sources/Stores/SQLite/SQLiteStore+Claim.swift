@@ -105,7 +105,7 @@ extension SQLiteStore: OutboxClaiming {
     }
 }
 
-extension SQLiteSession {
+extension SQLiteConnection {
     /// Organizations with due work, beginning after the one that was served last: no more than the claim can serve.
     ///
     /// One look into the index for each organization that has anything pending, however much it has.

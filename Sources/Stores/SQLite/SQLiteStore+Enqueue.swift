@@ -13,7 +13,7 @@ extension SQLiteStore: OutboxWriting {
     }
 }
 
-extension SQLiteSession {
+extension SQLiteConnection {
     func accept(_ message: NewMessage) throws(StoreError) -> MessageAcceptance {
         if let key = message.idempotencyKey {
             let earlier = try first(

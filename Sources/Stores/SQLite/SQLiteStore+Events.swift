@@ -53,7 +53,7 @@ extension SQLiteStore {
     }
 }
 
-extension SQLiteSession {
+extension SQLiteConnection {
     func event(_ id: EventID, of organizationID: OrganizationID) throws(StoreError) -> (StoredEvent, [Decision])? {
         guard let event = try first(EventRow.byID, organizationID, id, read: EventRow.read) else { return nil }
         return (event, try decisions(of: id, organizationID))

@@ -21,7 +21,7 @@ extension SQLiteStore: StoreMaintaining {
     }
 }
 
-extension SQLiteSession {
+extension SQLiteConnection {
     /// A message goes as a whole: none of its deliveries is taken while another is open or was settled later.
     fileprivate func purgeDeliveries(settledBefore: Timestamp, limit: Int) throws(StoreError) -> Int {
         let old = try all(

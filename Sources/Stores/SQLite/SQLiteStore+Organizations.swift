@@ -100,7 +100,7 @@ extension SQLiteStore: OrganizationStore {
     }
 }
 
-extension SQLiteSession {
+extension SQLiteConnection {
     /// Writes who changed what, in the transaction of the change.
     func record(_ audit: AuditEntry?) throws(StoreError) {
         guard let audit else { return }

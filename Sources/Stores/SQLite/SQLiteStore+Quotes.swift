@@ -65,7 +65,7 @@ extension SQLiteStore: QuoteStore {
     }
 }
 
-extension SQLiteSession {
+extension SQLiteConnection {
     fileprivate func commit(_ commit: EventCommit) throws(StoreError) -> EventCommitResult {
         let organizationID = commit.event.organizationID
         if let (earlier, decisions) = try event(commit.event.id, of: organizationID) {

@@ -80,7 +80,7 @@ extension SQLiteFilter {
     }
 }
 
-extension SQLiteSession {
+extension SQLiteConnection {
     fileprivate func counts(at now: Timestamp, _ organizationID: OrganizationID?) throws(StoreError) -> OutboxCounts {
         var counts = OutboxCounts(accepted: try accepted(organizationID))
         try each(

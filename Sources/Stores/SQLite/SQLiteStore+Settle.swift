@@ -11,7 +11,7 @@ extension SQLiteStore {
     }
 }
 
-extension SQLiteSession {
+extension SQLiteConnection {
     fileprivate func settle(_ settlement: Settlement) throws(StoreError) -> Bool {
         let held = try first(
             """

@@ -67,7 +67,7 @@ extension SQLiteStore: WorkflowStore {
     }
 }
 
-extension SQLiteSession {
+extension SQLiteConnection {
     /// Makes a lead known; a missing value does not overwrite a known one.
     func remember(_ lead: Lead, of organizationID: OrganizationID) throws(StoreError) {
         try run(

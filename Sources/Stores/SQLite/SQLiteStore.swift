@@ -59,7 +59,7 @@ private struct Opened: Sendable {
                 // Only one process opens the file: whoever held these leases is gone.
                 try connection.run("UPDATE outbox SET lease_until = ? WHERE lease_token IS NOT NULL AND lease_until > ?", now, now)
             }
-            var readers: [(DatabaseQueue, SQLiteSession)] = []
+            var readers: [(DatabaseQueue, SQLiteConnection)] = []
             for _ in 0..<3 {
                 let reader = try Self.open(path, isReader: true) { connection throws(StoreError) in
                     // The writer is the only one to checkpoint: two at once can lose a reset of the log in SQLite before 3.51.3.
@@ -76,8 +76,8 @@ private struct Opened: Sendable {
     }
 
     private static func open(
-        _ path: String, isReader: Bool, prepare: (SQLiteSession) throws(StoreError) -> Void
-    ) throws(StoreError) -> (DatabaseQueue, SQLiteSession) {
+        _ path: String, isReader: Bool, prepare: (SQLiteConnection) throws(StoreError) -> Void
+    ) throws(StoreError) -> (DatabaseQueue, SQLiteConnection) {
         var configuration = Configuration()
         configuration.readonly = isReader
         configuration.busyMode = .timeout(5)
@@ -86,7 +86,7 @@ private struct Opened: Sendable {
             let queue = try DatabaseQueue(path: path, configuration: configuration)
             let connection = try queue.inDatabase { db in
                 guard let handle = db.sqliteConnection else { throw StoreError.unavailable }
-                let connection = SQLiteSession(handle: handle)
+                let connection = SQLiteConnection(handle: handle)
                 do throws(StoreError) {
                     try prepare(connection)
                 } catch {

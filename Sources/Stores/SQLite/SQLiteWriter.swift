@@ -12,18 +12,18 @@ final class SQLiteWriter: Sendable {
         let weight: Int
         init(weight: Int) { self.weight = weight }
         /// Runs the body and keeps what it answers; `nil` when it succeeded.
-        func run(_ connection: SQLiteSession) -> StoreError? { nil }
+        func run(_ connection: SQLiteConnection) -> StoreError? { nil }
         /// Lets the caller go on, with `lost` when the transaction failed.
         func end(_ lost: StoreError?) {}
     }
 
     private final class Work<Value: Sendable>: Job {
-        private let body: @Sendable (SQLiteSession) throws(StoreError) -> Value
+        private let body: @Sendable (SQLiteConnection) throws(StoreError) -> Value
         private let continuation: CheckedContinuation<Result<Value, StoreError>, Never>
         private var result: Result<Value, StoreError> = .failure(.unavailable)
 
         init(
-            weight: Int, body: @escaping @Sendable (SQLiteSession) throws(StoreError) -> Value,
+            weight: Int, body: @escaping @Sendable (SQLiteConnection) throws(StoreError) -> Value,
             continuation: CheckedContinuation<Result<Value, StoreError>, Never>
         ) {
             self.body = body
@@ -31,7 +31,7 @@ final class SQLiteWriter: Sendable {
             super.init(weight: weight)
         }
 
-        override func run(_ connection: SQLiteSession) -> StoreError? {
+        override func run(_ connection: SQLiteConnection) -> StoreError? {
             do throws(StoreError) {
                 result = .success(try body(connection))
                 return nil
@@ -55,10 +55,10 @@ final class SQLiteWriter: Sendable {
     private static let mostBytes = 4 << 20
 
     private let queue: DatabaseQueue
-    private let connection: SQLiteSession
+    private let connection: SQLiteConnection
     private let state = Mutex(State())
 
-    init(queue: DatabaseQueue, connection: SQLiteSession) {
+    init(queue: DatabaseQueue, connection: SQLiteConnection) {
         self.queue = queue
         self.connection = connection
     }
@@ -71,7 +71,7 @@ final class SQLiteWriter: Sendable {
 
     /// Runs `body` in a transaction and answers once it is on disk. `weight` is about how many bytes it writes.
     func write<Value: Sendable>(
-        weight: Int = 512, _ body: @escaping @Sendable (SQLiteSession) throws(StoreError) -> Value
+        weight: Int = 512, _ body: @escaping @Sendable (SQLiteConnection) throws(StoreError) -> Value
     ) async throws(StoreError) -> Value {
         let result: Result<Value, StoreError> = await withCheckedContinuation { continuation in
             let (isTaken, starts) = state.withLock { state in

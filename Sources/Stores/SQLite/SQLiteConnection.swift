@@ -42,7 +42,7 @@ struct SQL: ExpressibleByStringLiteral, Sendable {
 /// One open connection with its prepared statements.
 ///
 /// Unchecked, because it holds C pointers: it is only ever used on the serial queue of the database it belongs to.
-final class SQLiteSession: @unchecked Sendable {
+final class SQLiteConnection: @unchecked Sendable {
     private let handle: OpaquePointer
     private var prepared: [UnsafeRawPointer: OpaquePointer] = [:]
     /// How often a statement was compiled, for tests of the hot path.
