@@ -50,7 +50,7 @@ let package = Package(
 
         // Layer 4: stores, and the rules.
         .target(
-            name: "SQLiteStore", dependencies: ["AdapterKit", "GatewayModel", .log, .grdb], path: "Sources/Stores/SQLite",
+            name: "SQLiteStore", dependencies: ["AdapterKit", "GatewayModel", .log, .grdb, .grdbSQLite], path: "Sources/Stores/SQLite",
             resources: [.embedInCode("Migrations")]),
         .target(name: "WorkflowEngine", dependencies: ["AdapterKit", "GatewayModel", "GatewayCore"]),
 
@@ -127,6 +127,7 @@ extension Target.Dependency {
     static var configuration: Self { .product(name: "Configuration", package: "swift-configuration") }
     static var deque: Self { .product(name: "DequeModule", package: "swift-collections") }
     static var grdb: Self { .product(name: "GRDB", package: "GRDB.swift") }
+    static var grdbSQLite: Self { .product(name: "GRDBSQLite", package: "GRDB.swift") }
     static var httpTypes: Self { .product(name: "HTTPTypes", package: "swift-http-types") }
     static var hummingbird: Self { .product(name: "Hummingbird", package: "hummingbird") }
     static var hummingbirdTesting: Self { .product(name: "HummingbirdTesting", package: "hummingbird") }
