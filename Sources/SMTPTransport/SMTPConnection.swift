@@ -195,9 +195,15 @@ final class SMTPConnection: ChannelInboundHandler {
                 arm()
                 return writeBody()
             case .finish(let result, let thenClose):
-                finish(result)
-                if thenClose { return die() }
+                if thenClose {
+                    finish(result)
+                    return die()
+                }
+                // Whoever learns the result must find this connection free already, or would open another.
+                let ended = job
+                job = nil
                 action = afterwards()
+                ended?.complete(.result(result))
             case .stale:
                 let job = self.job
                 self.job = nil
