@@ -269,7 +269,9 @@ final class SMTPConnection: ChannelInboundHandler {
     /// Sets when the present phase must have ended. The timer moves only to fire earlier: most phases end long before it would.
     private func arm() {
         guard !isDead else { return }
-        let limit = session.state == .idle ? configuration.idle : session.state == .quitting ? configuration.quit : configuration.limit(in: session.phase)
+        let limit =
+            session.state == .idle
+            ? configuration.idle : session.state == .quitting ? configuration.quit : configuration.limit(in: session.phase)
         due = min(.now() + TimeAmount(limit), job?.deadline ?? .distantFuture)
         if timer == nil || due < timerFires { schedule() }
     }

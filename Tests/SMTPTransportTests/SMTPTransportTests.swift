@@ -44,7 +44,8 @@ import Testing
         let server = ScriptedServer(script)
         try await server.start()
         let transport = SMTPTransport(
-            configuration: configuration, eventLoopGroup: MultiThreadedEventLoopGroup.singleton, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+            configuration: configuration, eventLoopGroup: MultiThreadedEventLoopGroup.singleton,
+            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
         let account = MailServer(
             host: host, port: server.port, security: security, credentials: credentials, caFile: caFile, clientName: "client.test",
             connections: connections)
@@ -252,7 +253,10 @@ import Testing
         script.capabilities = capabilities
         try await with(script) { bench in
             var data: [UInt8] = []
-            for number in 0..<60_000 { data += Array((number % 3 == 0 ? ".line \(number)" : "line \(number) " + String(repeating: "y", count: 50)).utf8) + [13, 10] }
+            for number in 0..<60_000 {
+                data +=
+                    Array((number % 3 == 0 ? ".line \(number)" : "line \(number) " + String(repeating: "y", count: 50)).utf8) + [13, 10]
+            }
             #expect(data.count > 2_400_000)
             data += [UInt8](repeating: 0x7A, count: 800_000)
             try await bench.accepts(mail(data))
@@ -363,7 +367,9 @@ import Testing
 
     // MARK: - The guard
 
-    @Test(arguments: ["127.0.0.1", "::1", "[::1]", "localhost", "2130706433", "::ffff:127.0.0.1"]) func guardedRefusesLoopback(host: String) async throws {
+    @Test(arguments: ["127.0.0.1", "::1", "[::1]", "localhost", "2130706433", "::ffff:127.0.0.1"]) func guardedRefusesLoopback(host: String)
+        async throws
+    {
         try await with(host: host) { bench in
             var account = bench.account
             account.network = .guarded(allow: [])

@@ -179,9 +179,11 @@ extension ScriptedServer {
 
         private func usual(_ command: String, _ context: ChannelHandlerContext) -> Reaction {
             switch command.prefix(while: { $0 != " " }) {
-            case "EHLO": .say((["mx"] + server.script.capabilities).enumerated().map { index, word in
-                index == server.script.capabilities.count ? "250 \(word)" : "250-\(word)"
-            }.joined(separator: "\r\n"))
+            case "EHLO":
+                .say(
+                    (["mx"] + server.script.capabilities).enumerated().map { index, word in
+                        index == server.script.capabilities.count ? "250 \(word)" : "250-\(word)"
+                    }.joined(separator: "\r\n"))
             case "STARTTLS": .say("220 go")
             case "AUTH": .say("235 2.7.0 known")
             case "DATA": .say("354 go")
