@@ -1,4 +1,3 @@
-import AdapterKit
 import NIOCore
 
 #if canImport(Glibc)

@@ -195,9 +195,15 @@ final class SMTPConnection: ChannelInboundHandler {
                 arm()
                 return writeBody()
             case .finish(let result, let thenClose):
-                finish(result)
-                if thenClose { return die() }
+                if thenClose {
+                    finish(result)
+                    return die()
+                }
+                // Whoever learns the result must find this connection free already, or would open another.
+                let ended = job
+                job = nil
                 action = afterwards()
+                ended?.complete(.result(result))
             case .stale:
                 let job = self.job
                 self.job = nil
@@ -263,7 +269,9 @@ final class SMTPConnection: ChannelInboundHandler {
     /// Sets when the present phase must have ended. The timer moves only to fire earlier: most phases end long before it would.
     private func arm() {
         guard !isDead else { return }
-        let limit = session.state == .idle ? configuration.idle : session.state == .quitting ? configuration.quit : configuration.limit(in: session.phase)
+        let limit =
+            session.state == .idle
+            ? configuration.idle : session.state == .quitting ? configuration.quit : configuration.limit(in: session.phase)
         due = min(.now() + TimeAmount(limit), job?.deadline ?? .distantFuture)
         if timer == nil || due < timerFires { schedule() }
     }

@@ -49,7 +49,9 @@ struct SMTPDialer: Sendable {
     }
 
     /// Tries one address after the other; each gets an equal share of the time that is left.
-    private func connect(to addresses: ArraySlice<SocketAddress>, on eventLoop: any EventLoop, until deadline: NIODeadline) -> EventLoopFuture<any Channel> {
+    private func connect(to addresses: ArraySlice<SocketAddress>, on eventLoop: any EventLoop, until deadline: NIODeadline)
+        -> EventLoopFuture<any Channel>
+    {
         guard let address = addresses.first else { return eventLoop.makeFailedFuture(Failure(.connect, "no address")) }
         let left = max(.milliseconds(1), deadline - .now())
         return ClientBootstrap(group: eventLoop)

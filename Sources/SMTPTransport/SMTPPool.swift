@@ -85,7 +85,8 @@ final class SMTPPool: Sendable {
         let eventLoop = group.next()
         logger.debug("connection opens")
         eventLoop.execute { [self] in
-            SMTPConnection(server: job.server, configuration: configuration, eventLoop: eventLoop, pool: self, logger: logger).open(for: job, with: dialer)
+            SMTPConnection(server: job.server, configuration: configuration, eventLoop: eventLoop, pool: self, logger: logger).open(
+                for: job, with: dialer)
         }
     }
 

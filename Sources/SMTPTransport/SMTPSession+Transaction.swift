@@ -5,7 +5,9 @@ extension SMTPSession {
     mutating func begin(_ envelope: SMTPEnvelope) -> SMTPAction {
         guard state == .idle else { return .stale }
         if let limit = capabilities.maximumSize, envelope.size > limit {
-            return .finish(.failed(MailFailure(.tooLarge, "the server takes \(limit) bytes, the message has \(envelope.size)"), in: .mail), thenClose: false)
+            return .finish(
+                .failed(MailFailure(.tooLarge, "the server takes \(limit) bytes, the message has \(envelope.size)"), in: .mail),
+                thenClose: false)
         }
         if envelope.isInternational, !capabilities.smtputf8 {
             return .finish(.failed(MailFailure(.smtputf8Unavailable, "the server does not offer SMTPUTF8"), in: .mail), thenClose: false)

@@ -3,7 +3,9 @@ import AdapterKit
 /// What one mail transaction has come to, reply by reply.
 struct SMTPTransaction {
     enum Step: Equatable {
-        case reset, mail, rcpt(Int), data
+        case reset, mail
+        case rcpt(Int)
+        case data
 
         var phase: MailPhase {
             switch self {

@@ -12,7 +12,8 @@ public final class SMTPTransport: MailTransport {
 
     /// The group is lent: whoever made it ends it, after `shutdown()`.
     public init(
-        configuration: SMTPConfiguration = SMTPConfiguration(), eventLoopGroup: any EventLoopGroup, logger: Logger, clock: any WallClock = SystemClock()
+        configuration: SMTPConfiguration = SMTPConfiguration(), eventLoopGroup: any EventLoopGroup, logger: Logger,
+        clock: any WallClock = SystemClock()
     ) {
         self.configuration = configuration
         self.clock = clock

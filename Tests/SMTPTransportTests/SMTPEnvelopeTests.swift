@@ -5,7 +5,8 @@ import Testing
 @testable import SMTPTransport
 
 @Suite struct SMTPEnvelopeTests {
-    private func fault(sender: String = "a@example.com", _ recipients: [String] = ["b@example.com"], _ data: String = "x\r\n") -> MailPhase? {
+    private func fault(sender: String = "a@example.com", _ recipients: [String] = ["b@example.com"], _ data: String = "x\r\n") -> MailPhase?
+    {
         do {
             _ = try SMTPEnvelope(MailSubmission(sender: sender, recipients: recipients, data: Array(data.utf8), deadline: .distantFuture))
             return nil
@@ -15,7 +16,8 @@ import Testing
     }
 
     static let injections = [
-        "b@example.com\r\nRCPT TO:<c@example.com>", "b@example.com\n", "b\r@example.com", "b\0@example.com", "b@example.com>", "<b@example.com", "b b@example.com",
+        "b@example.com\r\nRCPT TO:<c@example.com>", "b@example.com\n", "b\r@example.com", "b\0@example.com", "b@example.com>",
+        "<b@example.com", "b b@example.com",
         "b\t@example.com", "b@example.com\u{7F}", "b@example.com\u{85}", "b\u{A0}@example.com", "b@example.com\u{2028}",
     ]
 
@@ -63,8 +65,10 @@ import Testing
     }
 
     @Test(arguments: [
-        ("", ".\r\n"), ("a", "a\r\n.\r\n"), ("a\r\n", "a\r\n.\r\n"), (".", "..\r\n.\r\n"), (".\r\n", "..\r\n.\r\n"), ("..\r\n", "...\r\n.\r\n"),
-        ("a.b\r\n.c\r\n\r\n.\r\n", "a.b\r\n..c\r\n\r\n..\r\n.\r\n"), ("\r\n.", "\r\n..\r\n.\r\n"), ("x\r\n.\r\n.\r\n.", "x\r\n..\r\n..\r\n..\r\n.\r\n"),
+        ("", ".\r\n"), ("a", "a\r\n.\r\n"), ("a\r\n", "a\r\n.\r\n"), (".", "..\r\n.\r\n"), (".\r\n", "..\r\n.\r\n"),
+        ("..\r\n", "...\r\n.\r\n"),
+        ("a.b\r\n.c\r\n\r\n.\r\n", "a.b\r\n..c\r\n\r\n..\r\n.\r\n"), ("\r\n.", "\r\n..\r\n.\r\n"),
+        ("x\r\n.\r\n.\r\n.", "x\r\n..\r\n..\r\n..\r\n.\r\n"),
     ])
     func stuffsAtEverySplit(text: String, stuffed: String) {
         let bytes = Array(text.utf8)

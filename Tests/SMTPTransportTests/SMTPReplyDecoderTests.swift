@@ -48,7 +48,10 @@ import Testing
         #expect(try decode([Array(text.utf8)]).map(\.codes) == [codes])
     }
 
-    @Test(arguments: ["HTTP/1.1 400 Bad\r\n", "\r\n", "25\r\n", "25x ok\r\n", "150 early\r\n", "650 late\r\n", "250+ok\r\n", "250-a\r\n251 b\r\n", "\u{0}\u{1}\n"])
+    @Test(arguments: [
+        "HTTP/1.1 400 Bad\r\n", "\r\n", "25\r\n", "25x ok\r\n", "150 early\r\n", "650 late\r\n", "250+ok\r\n", "250-a\r\n251 b\r\n",
+        "\u{0}\u{1}\n",
+    ])
     func refusesWhatIsNoReply(text: String) {
         #expect(throws: SMTPReplyDecoder.Violation.self) { try decode([Array(text.utf8)]) }
     }
@@ -72,9 +75,14 @@ import Testing
     @Test func readsKeywordsInAnyCase() {
         let reply = SMTPReply(
             code: 250,
-            lines: ["mx greets", "starttls", "Auth plain LOGIN", "size 1234", "Pipelining", "8bitmime", "smtpUTF8", "dsn", "EnhancedStatusCodes", "chunking"])
+            lines: [
+                "mx greets", "starttls", "Auth plain LOGIN", "size 1234", "Pipelining", "8bitmime", "smtpUTF8", "dsn",
+                "EnhancedStatusCodes", "chunking",
+            ])
         let found = SMTPCapabilities(ehlo: reply)
-        #expect(found.startTLS && found.pipelining && found.eightBitMIME && found.smtputf8 && found.dsn && found.enhancedStatusCodes && found.chunking)
+        #expect(
+            found.startTLS && found.pipelining && found.eightBitMIME && found.smtputf8 && found.dsn && found.enhancedStatusCodes
+                && found.chunking)
         #expect(found.mechanisms == ["PLAIN", "LOGIN"])
         #expect(found.acceptsSize && found.maximumSize == 1234)
     }

@@ -52,7 +52,8 @@ import Testing
 
     // MARK: - STARTTLS
 
-    private func startingTLS(_ capabilities: [String] = ["STARTTLS"], credentials: MailServer.Credentials? = nil) -> (Dialogue, SMTPAction) {
+    private func startingTLS(_ capabilities: [String] = ["STARTTLS"], credentials: MailServer.Credentials? = nil) -> (Dialogue, SMTPAction)
+    {
         var dialogue = Dialogue(security: .starttls, credentials: credentials)
         _ = dialogue.session.connected()
         _ = dialogue.say(220)
@@ -129,7 +130,8 @@ import Testing
     }
 
     @Test func plainResponseTooLongForTheCommand() {
-        var (dialogue, action) = secured("AUTH PLAIN", credentials: .init(username: "u", password: Secret(String(repeating: "p", count: 600))))
+        var (dialogue, action) = secured(
+            "AUTH PLAIN", credentials: .init(username: "u", password: Secret(String(repeating: "p", count: 600))))
         #expect(action == .send("AUTH PLAIN\r\n"))
         guard case .send(let line) = dialogue.say(334) else {
             Issue.record("the response is due")
@@ -171,7 +173,9 @@ import Testing
     }
 
     @Test func credentialsWithNULAreNotSent() {
-        #expect(secured("AUTH PLAIN", credentials: .init(username: "a\0b", password: Secret("c"))).1.failure! == (.authUnavailable, .auth, true))
+        #expect(
+            secured("AUTH PLAIN", credentials: .init(username: "a\0b", password: Secret("c"))).1.failure! == (.authUnavailable, .auth, true)
+        )
     }
 
     @Test func startTLSThenAuth() {

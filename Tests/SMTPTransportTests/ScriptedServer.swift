@@ -1,0 +1,217 @@
+import NIOCore
+import NIOPosix
+import NIOSSL
+import Synchronization
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
+
+/// An SMTP server on loopback that does what its script says.
+final class ScriptedServer: Sendable {
+    enum Reaction: Sendable {
+        case say(String)
+        case sayThenClose(String)
+        case close
+        case reset
+        case silence
+        /// Answer 250 when so many messages have come in on all connections.
+        case whenMessages(Int)
+    }
+
+    struct Script: Sendable {
+        var greeting: Reaction = .say("220 scripted")
+        var capabilities = ["PIPELINING", "SIZE 10000000", "8BITMIME"]
+        var implicitTLS = false
+        var tls: NIOSSLContext?
+        /// `nil` leaves it to the usual answer. Connections and their transactions count from 1; `.` stands for the final dot.
+        var react: @Sendable (_ command: String, _ connection: Int, _ transaction: Int) -> Reaction? = { _, _, _ in nil }
+        /// What to say as soon as the first bytes of a message come.
+        var inBody: String?
+    }
+
+    enum Event: Sendable, Equatable {
+        case connected(Int)
+        case command(Int, String)
+        case message(Int)
+        case disconnected(Int)
+    }
+
+    struct Log: Sendable {
+        var connections = 0
+        var commands: [String] = []
+        var messages: [[UInt8]] = []
+        fileprivate var held: [@Sendable () -> Void] = []
+    }
+
+    let script: Script
+    let events: AsyncStream<Event>
+    private let tell: AsyncStream<Event>.Continuation
+    private let state = Mutex(Log())
+    private let channel = Mutex<(any Channel)?>(nil)
+
+    init(_ script: Script) {
+        self.script = script
+        (events, tell) = AsyncStream.makeStream()
+    }
+
+    var log: Log { state.withLock { $0 } }
+    var port: Int { channel.withLock { $0?.localAddress?.port ?? 0 } }
+
+    func start(host: String = "127.0.0.1") async throws {
+        let bound = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+            .childChannelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    let handler = Handler(server: self)
+                    if self.script.implicitTLS, let tls = self.script.tls {
+                        try channel.pipeline.syncOperations.addHandler(NIOSSLServerHandler(context: tls))
+                    }
+                    try channel.pipeline.syncOperations.addHandler(handler)
+                }
+            }
+            .bind(host: host, port: 0).get()
+        channel.withLock { $0 = bound }
+    }
+
+    func stop() async {
+        try? await channel.withLock { $0 }?.close()
+    }
+
+    /// Waits until this has happened.
+    func sees(_ wanted: Event) async {
+        for await event in events where event == wanted { return }
+    }
+
+    fileprivate func connect() -> Int {
+        let number = state.withLock { log in
+            log.connections += 1
+            return log.connections
+        }
+        tell.yield(.connected(number))
+        return number
+    }
+
+    fileprivate func note(_ command: String, on connection: Int) {
+        state.withLock { $0.commands.append(command) }
+        tell.yield(.command(connection, command))
+    }
+
+    fileprivate func note(message: [UInt8], on connection: Int) {
+        state.withLock { $0.messages.append(message) }
+        tell.yield(.message(connection))
+    }
+
+    fileprivate func gone(_ connection: Int) { tell.yield(.disconnected(connection)) }
+
+    fileprivate func hold(until messages: Int, _ answer: @escaping @Sendable () -> Void) {
+        let ready = state.withLock { log in
+            log.held.append(answer)
+            guard log.messages.count >= messages else { return [@Sendable () -> Void]() }
+            defer { log.held = [] }
+            return log.held
+        }
+        for answer in ready { answer() }
+    }
+}
+
+extension ScriptedServer {
+    fileprivate final class Handler: ChannelInboundHandler {
+        typealias InboundIn = ByteBuffer
+        typealias OutboundOut = ByteBuffer
+
+        private let server: ScriptedServer
+        private var number = 0
+        private var transaction = 0
+        private var pending: [UInt8] = []
+        private var message: [UInt8]?
+        private var hasSpokenInBody = false
+
+        init(server: ScriptedServer) { self.server = server }
+
+        func channelActive(context: ChannelHandlerContext) {
+            number = server.connect()
+            act(server.script.greeting, context)
+        }
+
+        func channelInactive(context: ChannelHandlerContext) { server.gone(number) }
+
+        func errorCaught(context: ChannelHandlerContext, error: any Error) { context.close(promise: nil) }
+
+        func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+            pending += unwrapInboundIn(data).readableBytesView
+            var start = 0
+            while let end = pending[start...].firstIndex(of: 0x0A) {
+                let line = pending[start...end]
+                start = end + 1
+                if message != nil { body(line, context) } else { command(line, context) }
+            }
+            pending.removeFirst(start)
+        }
+
+        private func body(_ line: ArraySlice<UInt8>, _ context: ChannelHandlerContext) {
+            if line.elementsEqual(".\r\n".utf8), let whole = message {
+                message = nil
+                server.note(message: whole, on: number)
+                act(server.script.react(".", number, transaction) ?? .say("250 2.0.0 taken"), context)
+            } else {
+                message?.append(contentsOf: line.first == 0x2E ? line.dropFirst() : line)
+                if let words = server.script.inBody, !hasSpokenInBody {
+                    hasSpokenInBody = true
+                    act(.say(words), context)
+                }
+            }
+        }
+
+        private func command(_ line: ArraySlice<UInt8>, _ context: ChannelHandlerContext) {
+            let text = String(decoding: line.dropLast(2), as: UTF8.self)
+            if text.hasPrefix("MAIL") { transaction += 1 }
+            server.note(text, on: number)
+            let reaction = server.script.react(text, number, transaction)
+            if text == "DATA", reaction == nil { message = [] }
+            act(reaction ?? usual(text, context), context)
+            if text == "STARTTLS", reaction == nil, let tls = server.script.tls {
+                try? context.pipeline.syncOperations.addHandler(NIOSSLServerHandler(context: tls), position: .first)
+            }
+        }
+
+        private func usual(_ command: String, _ context: ChannelHandlerContext) -> Reaction {
+            switch command.prefix(while: { $0 != " " }) {
+            case "EHLO":
+                .say(
+                    (["mx"] + server.script.capabilities).enumerated().map { index, word in
+                        index == server.script.capabilities.count ? "250 \(word)" : "250-\(word)"
+                    }.joined(separator: "\r\n"))
+            case "STARTTLS": .say("220 go")
+            case "AUTH": .say("235 2.7.0 known")
+            case "DATA": .say("354 go")
+            case "QUIT": .sayThenClose("221 bye")
+            default: .say("250 2.0.0 fine")
+            }
+        }
+
+        private func act(_ reaction: Reaction, _ context: ChannelHandlerContext) {
+            switch reaction {
+            case .say(let text): say(text, context)
+            case .sayThenClose(let text):
+                say(text, context)
+                context.close(promise: nil)
+            case .close: context.close(promise: nil)
+            case .reset:
+                // Closing without lingering makes the kernel send a reset.
+                let isSet = (context.channel as? any SocketOptionProvider)?.setSoLinger(linger(l_onoff: 1, l_linger: 0))
+                if isSet != nil { context.close(promise: nil) }
+            case .silence: break
+            case .whenMessages(let count):
+                let channel = context.channel
+                server.hold(until: count) { channel.writeAndFlush(ByteBuffer(string: "250 2.0.0 taken\r\n"), promise: nil) }
+            }
+        }
+
+        private func say(_ text: String, _ context: ChannelHandlerContext) {
+            context.writeAndFlush(wrapOutboundOut(ByteBuffer(string: text + "\r\n")), promise: nil)
+        }
+    }
+}
