@@ -3,17 +3,24 @@ import Testing
 
 @Suite struct AdapterSettingsTests {
     private static let specs = [
-        FieldSpec("host", .string, required: true, doc: "The server."), FieldSpec("port", .integer(1...65_535), default: 587, doc: "Its port."),
-        FieldSpec("password", .string, secret: true, doc: "The password."), FieldSpec("tls", .boolean, default: true, doc: "Whether it is encrypted."),
-        FieldSpec("timeout", .duration, default: "15s", doc: "How long to wait."), FieldSpec("base", .url(schemes: ["https"]), doc: "Where it is."),
+        FieldSpec("host", .string, required: true, doc: "The server."),
+        FieldSpec("port", .integer(1...65_535), default: 587, doc: "Its port."),
+        FieldSpec("password", .string, secret: true, doc: "The password."),
+        FieldSpec("tls", .boolean, default: true, doc: "Whether it is encrypted."),
+        FieldSpec("timeout", .duration, default: "15s", doc: "How long to wait."),
+        FieldSpec("base", .url(schemes: ["https"]), doc: "Where it is."),
         FieldSpec("mode", .choice(["fast", "slow"]), doc: "How."), FieldSpec("tags", .strings, doc: "Words."),
-        FieldSpec("accounts", .objects([FieldSpec("name", .string, required: true, doc: "Who."), FieldSpec("key", .string, secret: true, doc: "The key.")]), doc: "Who."),
+        FieldSpec(
+            "accounts",
+            .objects([FieldSpec("name", .string, required: true, doc: "Who."), FieldSpec("key", .string, secret: true, doc: "The key.")]),
+            doc: "Who."),
     ]
 
     @Test func everythingGiven() throws {
         let settings = try AdapterSettings(
             [
-                "host": "h", "port": 25, "password": "p", "tls": false, "timeout": "250ms", "base": "https://a.b", "mode": "slow", "tags": ["a", 1],
+                "host": "h", "port": 25, "password": "p", "tls": false, "timeout": "250ms", "base": "https://a.b", "mode": "slow",
+                "tags": ["a", 1],
                 "accounts": [["name": "x", "key": "k"]],
             ], specs: Self.specs, network: .guarded(allow: []))
         #expect(settings.string("host") == "h")
@@ -43,7 +50,8 @@ import Testing
 
     @Test func everyFaultIsListed() {
         let json: JSONValue = [
-            "port": 0, "tls": "yes", "timeout": "soon", "base": "http://a.b", "mode": "medium", "tags": [true], "accounts": [["name": "", "kay": "k"], 7],
+            "port": 0, "tls": "yes", "timeout": "soon", "base": "http://a.b", "mode": "medium", "tags": [true],
+            "accounts": [["name": "", "kay": "k"], 7],
             "hosts": "h",
         ]
         let faults = #expect(throws: Faults.self) { try AdapterSettings(json, specs: Self.specs, path: "channels.email") }
@@ -54,18 +62,23 @@ import Testing
                 Fault("channels.email.timeout", "must be a duration such as 250ms, 15s, 10m, 24h or 90d"),
                 Fault("channels.email.base", "must be a URL with scheme https"), Fault("channels.email.mode", "must be one of fast, slow"),
                 Fault("channels.email.tags", "must be a list of strings"), Fault("channels.email.accounts[0].name", "must not be empty"),
-                Fault("channels.email.accounts[0].kay", "is unknown; did you mean key?"), Fault("channels.email.accounts[1]", "must be an object"),
+                Fault("channels.email.accounts[0].kay", "is unknown; did you mean key?"),
+                Fault("channels.email.accounts[1]", "must be an object"),
                 Fault("channels.email.hosts", "is unknown; did you mean host?"),
             ])
     }
 
     @Test func secretsNeverShow() throws {
-        let settings = try AdapterSettings(["host": "h", "password": "hunter2", "accounts": [["name": "x", "key": "hunter2"]]], specs: Self.specs)
+        let settings = try AdapterSettings(
+            ["host": "h", "password": "hunter2", "accounts": [["name": "x", "key": "hunter2"]]], specs: Self.specs)
         let secret = Secret("hunter2")
         var dumped = ""
         dump(settings, to: &dumped)
         dump(secret, to: &dumped)
-        for text in ["\(settings)", String(reflecting: settings), dumped, "\(secret)", String(reflecting: secret), "\(Optional(secret) as Any)", "\([secret])"] {
+        for text in [
+            "\(settings)", String(reflecting: settings), dumped, "\(secret)", String(reflecting: secret), "\(Optional(secret) as Any)",
+            "\([secret])",
+        ] {
             #expect(!text.contains("hunter2"))
         }
         #expect(secret.reveal() == "hunter2" && !secret.isEmpty && Secret("").isEmpty)
@@ -77,6 +90,8 @@ import Testing
     ])
     func durations(text: String, expected: Duration) { #expect(Duration(configuration: text) == expected) }
 
-    @Test(arguments: ["", "15", "s", "-1s", "+1s", "1.5s", "1 s", "15S", "1w", "15s ", "1000000001s", "99999999999999999999s", "５s", "1h30m"])
+    @Test(arguments: [
+        "", "15", "s", "-1s", "+1s", "1.5s", "1 s", "15S", "1w", "15s ", "1000000001s", "99999999999999999999s", "５s", "1h30m",
+    ])
     func noDurations(text: String) { #expect(Duration(configuration: text) == nil) }
 }

@@ -20,7 +20,9 @@ import Testing
     ])
     func chat(content: ChatContent) throws { #expect(try ChatContent(json: content.json) == content) }
 
-    @Test(arguments: [DataContent(type: "quote.sent", data: ["a": 1]), DataContent(type: "x", data: nil), DataContent(type: "x", data: [1, "b"])])
+    @Test(arguments: [
+        DataContent(type: "quote.sent", data: ["a": 1]), DataContent(type: "x", data: nil), DataContent(type: "x", data: [1, "b"]),
+    ])
     func data(content: DataContent) throws {
         #expect(try DataContent(json: content.json) == content)
         var stored = content.json.objectValue ?? [:]
@@ -36,15 +38,20 @@ import Testing
         let file: JSONValue = ["filename": "a", "contentType": "b", "contentBase64": "x", "size": 1]
         #expect(
             faults { () throws(Faults) in _ = try MailContent(json: ["attachments": [file], "headers": ["X": 1], "body": "x"]) } == [
-                "content.subject is required", "content.attachments[0].contentBase64 is not base64", "content.attachments[0].size is unknown",
+                "content.subject is required", "content.attachments[0].contentBase64 is not base64",
+                "content.attachments[0].size is unknown",
                 "content.headers.X must be a string", "content.text an e-mail needs text or html", "content.body is unknown",
             ])
         for json: JSONValue in [[:], ["text": "a", "document": [:]], ["text": nil, "template": nil]] {
-            #expect(faults { () throws(Faults) in _ = try ChatContent(json: json) } == ["content must have exactly one of text, template and document"])
+            #expect(
+                faults { () throws(Faults) in _ = try ChatContent(json: json) } == [
+                    "content must have exactly one of text, template and document"
+                ])
         }
         #expect(
             faults { () throws(Faults) in _ = try ChatContent(json: ["template": ["components": "x"]]) } == [
-                "content.template.name is required", "content.template.language is required", "content.template.components must be an array",
+                "content.template.name is required", "content.template.language is required",
+                "content.template.components must be an array",
             ])
         #expect(faults { () throws(Faults) in _ = try ChatContent(json: ["document": 7]) } == ["content.document must be an object"])
         #expect(faults { () throws(Faults) in _ = try DataContent(json: [:]) } == ["content.type is required", "content.data is required"])
@@ -53,7 +60,9 @@ import Testing
     @Test func aCaptionIsText() {
         var json = ChatContent.document(Self.file, caption: nil).json["document"]?.objectValue ?? [:]
         json["caption"] = 7
-        #expect(throws: Faults([Fault("content.document.caption", "must be a string")])) { try ChatContent(json: ["document": .object(json)]) }
+        #expect(throws: Faults([Fault("content.document.caption", "must be a string")])) {
+            try ChatContent(json: ["document": .object(json)])
+        }
     }
 
     @Test func endpointsKeepTheirAddressToThemselves() {

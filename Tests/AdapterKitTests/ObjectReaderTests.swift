@@ -35,9 +35,11 @@ import Testing
         #expect(
             found == [
                 Fault("a[0].name", "must be a string"), Fault("a[0].long", "must have at most 5 characters, has 6"),
-                Fault("a[0].count", "must be a whole number"), Fault("a[0].far", "must be between 1 and 10"), Fault("a[0].flag", "must be true or false"),
+                Fault("a[0].count", "must be a whole number"), Fault("a[0].far", "must be between 1 and 10"),
+                Fault("a[0].flag", "must be true or false"),
                 Fault("a[0].id", "must be a UUID"), Fault("a[0].at", "must be an RFC 3339 date-time, such as 2026-03-01T09:30:00Z"),
-                Fault("a[0].colour", "must be one of red, green"), Fault("a[0].inner", "must be an object"), Fault("a[0].list", "must be an array"),
+                Fault("a[0].colour", "must be one of red, green"), Fault("a[0].inner", "must be an object"),
+                Fault("a[0].list", "must be an array"),
                 Fault("a[0].words[1]", "must be a string"), Fault("a[0].words[2]", "must be a string"),
                 Fault("a[0].many", "must have between 0 and 2 elements, has 3"), Fault("a[0].blank", "must not be blank"),
                 Fault("a[0].missing", "is required"),
@@ -47,7 +49,8 @@ import Testing
     @Test func valuesAreRead() throws {
         let id = MessageID.make()
         let json: JSONValue = [
-            "s": "x", "i": 3, "b": false, "id": .string(id.description), "t": "1970-01-01T00:00:01Z", "c": "green", "o": ["k": 1], "l": ["a", "b"],
+            "s": "x", "i": 3, "b": false, "id": .string(id.description), "t": "1970-01-01T00:00:01Z", "c": "green", "o": ["k": 1],
+            "l": ["a", "b"],
             "blank": "  ", "null": nil,
         ]
         let found = try faults(json) { reader in
@@ -74,7 +77,8 @@ import Testing
         }
         #expect(
             found == [
-                Fault("Subject", "is unknown; did you mean subject?"), Fault("recipent", "is unknown; did you mean recipient?"), Fault("zzz", "is unknown"),
+                Fault("Subject", "is unknown; did you mean subject?"), Fault("recipent", "is unknown; did you mean recipient?"),
+                Fault("zzz", "is unknown"),
             ])
     }
 

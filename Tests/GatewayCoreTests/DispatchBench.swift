@@ -69,7 +69,8 @@ struct DispatchBench: Sendable {
                 id: .make(), organizationID: organizationID, createdAt: clock.now,
                 deliveries: [
                     NewDelivery(
-                        id: .make(), endpoint: Endpoint(channel: .email, address: address), content: RenderedContent(["subject": "s", "text": "t"]),
+                        id: .make(), endpoint: Endpoint(channel: .email, address: address),
+                        content: RenderedContent(["subject": "s", "text": "t"]),
                         origin: .api, maxAttempts: 5, deadline: clock.now + .seconds(86_400), dueAt: clock.now)
                 ])
         }

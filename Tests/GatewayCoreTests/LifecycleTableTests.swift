@@ -40,7 +40,9 @@ import Testing
         Column(name: "message rejected", event: tried(.rejected(.hard, of: .message)), cells: cells([.pending: .to(.failed)])),
         Column(name: "endpoint dead", event: tried(.rejected(.hard, of: .deadEndpoint)), cells: cells([.pending: .to(.failed)])),
         Column(name: "answer lost, resend", event: tried(.answerLost(.soft)), cells: cells([.pending: .to(.pending)])),
-        Column(name: "answer lost, reconcile", event: tried(.answerLost(.soft)), lostAnswer: .reconcile, cells: cells([.pending: .to(.unknown)])),
+        Column(
+            name: "answer lost, reconcile", event: tried(.answerLost(.soft)), lostAnswer: .reconcile,
+            cells: cells([.pending: .to(.unknown)])),
         Column(name: "answer lost, hold", event: tried(.answerLost(.soft)), lostAnswer: .hold, cells: cells([.pending: .to(.unknown)])),
         Column(name: "lease expired", event: .leaseExpired, cells: cells([.pending: .to(.pending)])),
         Column(name: "lease expired unmarked", event: .leaseExpired, lostAnswer: .hold, cells: cells([.pending: .to(.pending)])),
@@ -78,7 +80,8 @@ import Testing
         Column(
             name: "reported reply", event: report(.reply),
             cells: cells([
-                .pending: .refused(.notYet), .succeeded: .refused(.nothingNew), .unknown: .refused(.nothingNew), .failed: .refused(.nothingNew),
+                .pending: .refused(.notYet), .succeeded: .refused(.nothingNew), .unknown: .refused(.nothingNew),
+                .failed: .refused(.nothingNew),
             ])),
         Column(name: "resolved delivered", event: .resolved(delivered: true), cells: cells([.unknown: .to(.succeeded)])),
         Column(name: "resolved not delivered", event: .resolved(delivered: false), cells: cells([.unknown: .to(.pending)])),
@@ -90,10 +93,11 @@ import Testing
             let lifecycle = Lifecycle(policy: ChannelPolicy(lostAnswer: column.lostAnswer), now: Self.now, chance: 0.5)
             let delivery = Delivery.example(state, now: Self.now)
             let result = lifecycle.reduce(delivery, column.event)
-            let cell: Cell = switch result {
-            case .success(let transition): .to(transition.change.state)
-            case .failure(let refusal): .refused(refusal)
-            }
+            let cell: Cell =
+                switch result {
+                case .success(let transition): .to(transition.change.state)
+                case .failure(let refusal): .refused(refusal)
+                }
             #expect(cell == column.cells[state], "\(column.name) on \(state)")
             if case .success(let transition) = result { check(transition, of: delivery, column.name) }
         }
@@ -107,7 +111,9 @@ import Testing
         #expect(change.recordedAttempts == delivery.recordedAttempts + (transition.attempt == nil ? 0 : 1), "\(name)")
         #expect(change.attemptCount == delivery.attemptCount + (transition.attempt?.counted == true ? 1 : 0), "\(name)")
         #expect(transition.attempt?.number ?? change.recordedAttempts == change.recordedAttempts, "\(name)")
-        if delivery.state == .pending, [.failed, .suppressed, .cancelled, .unknown].contains(change.state) { #expect(change.reason != nil, "\(name)") }
+        if delivery.state == .pending, [.failed, .suppressed, .cancelled, .unknown].contains(change.state) {
+            #expect(change.reason != nil, "\(name)")
+        }
         if change.state == .succeeded { #expect(change.reason == nil, "\(name)") }
         var after = delivery
         after.apply(change)

@@ -7,7 +7,8 @@ import Testing
     private static let start = Timestamp(seconds: 1_000_000)
 
     private func reduce(
-        _ delivery: Delivery, _ event: LifecycleEvent, lostAnswer: LostAnswerPolicy = .resend, quietTime: Duration? = nil, jitter: Double = 0,
+        _ delivery: Delivery, _ event: LifecycleEvent, lostAnswer: LostAnswerPolicy = .resend, quietTime: Duration? = nil,
+        jitter: Double = 0,
         at now: Timestamp = start, chance: Double = 0.5
     ) throws -> Transition {
         let policy = ChannelPolicy(retry: RetryPolicy(jitter: jitter), lostAnswer: lostAnswer, quietTime: quietTime)
@@ -26,7 +27,8 @@ import Testing
             delivery.apply(try reduce(delivery, tried(.deferred(.soft)), at: now).change)
         }
         #expect(times == [0, 1, 3, 7, 15].map { .seconds(60 * $0) })
-        #expect(delivery.state == .failed && delivery.reason == .attemptsExhausted && delivery.attemptCount == 5 && delivery.lastError == .soft)
+        #expect(
+            delivery.state == .failed && delivery.reason == .attemptsExhausted && delivery.attemptCount == 5 && delivery.lastError == .soft)
     }
 
     @Test func throttlingAndChannelFaultsAreNotCounted() throws {
@@ -36,7 +38,9 @@ import Testing
                 let transition = try reduce(delivery, tried(outcome))
                 #expect(transition.attempt?.counted == false)
                 delivery.apply(transition.change)
-                #expect(delivery.state == .pending && delivery.attemptCount == 0 && delivery.recordedAttempts == round && delivery.dueAt > Self.start)
+                #expect(
+                    delivery.state == .pending && delivery.attemptCount == 0 && delivery.recordedAttempts == round
+                        && delivery.dueAt > Self.start)
             }
         }
     }
@@ -62,7 +66,9 @@ import Testing
     @Test func lostAnswers() throws {
         let delivery = Delivery.example(now: Self.start)
         let again = try reduce(delivery, tried(.answerLost(.soft)), quietTime: .seconds(600)).change
-        #expect(again.state == .pending && again.flags == .possibleDuplicate && again.dueAt == Self.start + .seconds(600) && again.attemptCount == 1)
+        #expect(
+            again.state == .pending && again.flags == .possibleDuplicate && again.dueAt == Self.start + .seconds(600)
+                && again.attemptCount == 1)
         var fourth = delivery
         fourth.attemptCount = 4
         #expect(try reduce(fourth, tried(.answerLost(.soft)), quietTime: .seconds(600)).change.reason == .attemptsExhausted)
@@ -78,9 +84,13 @@ import Testing
         delivery.lease = Lease(token: .make(), until: Self.start)
         let resend = try reduce(delivery, .leaseExpired, quietTime: .seconds(600))
         #expect(resend.change.state == .pending && resend.change.attemptCount == 0 && resend.change.recordedAttempts == 1)
-        #expect(resend.attempt?.counted == false && resend.change.flags == .possibleDuplicate && resend.change.dueAt >= Self.start + .seconds(600))
+        #expect(
+            resend.attempt?.counted == false && resend.change.flags == .possibleDuplicate
+                && resend.change.dueAt >= Self.start + .seconds(600))
         let unmarked = try reduce(delivery, .leaseExpired, lostAnswer: .reconcile)
-        #expect(unmarked.change.state == .pending && unmarked.attempt == nil && unmarked.change.dueAt == Self.start && unmarked.change.flags.isEmpty)
+        #expect(
+            unmarked.change.state == .pending && unmarked.attempt == nil && unmarked.change.dueAt == Self.start
+                && unmarked.change.flags.isEmpty)
         delivery.lease?.isTransmitting = true
         let marked = try reduce(delivery, .leaseExpired, lostAnswer: .reconcile)
         #expect(marked.change.state == .unknown && marked.change.attemptCount == 1 && marked.attempt?.outcome == .answerLost)
@@ -99,7 +109,9 @@ import Testing
 
     @Test func rejectionsProposeSuppressionsOnlyOnProof() throws {
         let delivery = Delivery.example(now: Self.start)
-        func proposal(_ part: RejectedPart) throws -> SuppressionProposal? { try reduce(delivery, tried(.rejected(.hard, of: part))).suppression }
+        func proposal(_ part: RejectedPart) throws -> SuppressionProposal? {
+            try reduce(delivery, tried(.rejected(.hard, of: part))).suppression
+        }
         #expect(try proposal(.message) == nil)
         #expect(try proposal(.endpoint) == nil)
         #expect(try proposal(.deadEndpoint) == SuppressionProposal(scope: .organization, reason: .hardBounce, evidence: "550"))

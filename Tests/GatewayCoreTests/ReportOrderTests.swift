@@ -42,7 +42,8 @@ import Testing
         let kinds: [DeliveryReport.Kind] = [.sent, .delivered, .read, .bounced, .complained, .reply]
         let ends = Set(permutations(kinds).map { end(of: $0 + $0, from: state) })
         let expected = End(
-            state: .succeeded, confirmation: .read, flags: DeliveryFlags([.bounced, .complained]).rawValue, suppressions: [.hardBounce, .complaint])
+            state: .succeeded, confirmation: .read, flags: DeliveryFlags([.bounced, .complained]).rawValue,
+            suppressions: [.hardBounce, .complaint])
         #expect(ends == [expected])
     }
 
@@ -51,7 +52,8 @@ import Testing
     func whatFailedEndsAlike(state: DeliveryState) {
         let ends = Set(permutations([.failed, .bounced, .complained, .reply]).map { end(of: $0, from: state) })
         let expected = End(
-            state: .failed, confirmation: nil, flags: DeliveryFlags([.bounced, .complained]).rawValue, suppressions: [.hardBounce, .complaint])
+            state: .failed, confirmation: nil, flags: DeliveryFlags([.bounced, .complained]).rawValue,
+            suppressions: [.hardBounce, .complaint])
         #expect(ends == [expected])
         #expect(Set(permutations([.failed, .sent]).map { end(of: $0, from: state).flags }) == [0])
     }

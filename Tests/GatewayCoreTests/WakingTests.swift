@@ -50,7 +50,8 @@ import Testing
         let endpoint = Endpoint(channel: .email, address: "a@x.nl")
         func suppression(_ reason: SuppressionReason, _ scope: SuppressionScope) -> Suppression {
             Suppression(
-                id: .make(), organizationID: organizationID, endpoint: endpoint, scope: scope, reason: reason, actor: "test", createdAt: clock.now)
+                id: .make(), organizationID: organizationID, endpoint: endpoint, scope: scope, reason: reason, actor: "test",
+                createdAt: clock.now)
         }
         let asked: [(Endpoint, MessageCategory)] = [(endpoint, .transactional), (endpoint, .marketing)]
         let before = try await gate.verdicts(on: asked, organizationID: organizationID)
@@ -66,14 +67,18 @@ import Testing
         // This node's is seen at once.
         let now = try await gate.verdicts(on: asked, organizationID: organizationID)
         try await gate.suppress(suppression(.hardBounce, .organization), audit: nil)
-        #expect(try await gate.confirm(now[0], on: endpoint, category: .transactional, organizationID: organizationID).reason == .addressSuppressed)
+        #expect(
+            try await gate.confirm(now[0], on: endpoint, category: .transactional, organizationID: organizationID).reason
+                == .addressSuppressed)
         #expect(try await gate.verdicts(on: asked, organizationID: .make()).map(\.reason) == [nil, nil])
     }
 
     @Test func metricsCount() {
         let clock = ManualClock()
         let metrics = Metrics(clock: clock)
-        for outcome in [AttemptOutcome.accepted, .accepted, .deferred, .rejected] { metrics.observe(.attempted(.email, outcome, nil, took: .seconds(1))) }
+        for outcome in [AttemptOutcome.accepted, .accepted, .deferred, .rejected] {
+            metrics.observe(.attempted(.email, outcome, nil, took: .seconds(1)))
+        }
         metrics.observe(.accountPaused(.email, .soft))
         metrics.observe(.leaseLost(.email))
         metrics.observe(.quoteAction(action: "send", result: "ok"))

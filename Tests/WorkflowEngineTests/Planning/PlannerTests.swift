@@ -9,10 +9,12 @@ import WorkflowEngine
     private static let now = Timestamp(seconds: 1_000_000)
     private static let pdf = Attachment(filename: "o.pdf", contentType: "application/pdf", bytes: [1])
     private static let planner = Planner(
-        factory: DeliveryFactory(channels: Channels([Channel(adapter: StubMail()), Channel(adapter: StubChat()), Channel(adapter: StubHook())])))
+        factory: DeliveryFactory(
+            channels: Channels([Channel(adapter: StubMail()), Channel(adapter: StubChat()), Channel(adapter: StubHook())])))
 
     private func step(
-        _ trigger: String = DecisionTable.quoteSent, _ channel: ChannelName = .email, _ audience: Audience = .lead, order: Int = 1, delay: Int = 0,
+        _ trigger: String = DecisionTable.quoteSent, _ channel: ChannelName = .email, _ audience: Audience = .lead, order: Int = 1,
+        delay: Int = 0,
         enabled: Bool = true, subject: String? = "S", body: String = "Hoi {{lead.name}}", recipients: RecipientConfig? = nil
     ) -> Step {
         Step(
@@ -26,7 +28,8 @@ import WorkflowEngine
     ) -> Plan {
         let workflow = Workflow(id: .make(), workflowKey: "default", name: "d", steps: steps, createdAt: Self.now, updatedAt: Self.now)
         let isResolved = source != .manualClear && source != .organizationDefault
-        let mail = LegacyMail(templates: ContentTemplates(form: .mail, subject: "Legacy {{quote.number}}", body: "legacy"), attachments: [Self.pdf])
+        let mail = LegacyMail(
+            templates: ContentTemplates(form: .mail, subject: "Legacy {{quote.number}}", body: "legacy"), attachments: [Self.pdf])
         let rows = isLegacyEnabled ? DecisionTable.rows(of: trigger).filter(\.hasLegacyPath) : []
         return planner.plan(
             PlanningInput(
@@ -34,7 +37,8 @@ import WorkflowEngine
                 facts: LeadFacts(), resolution: Resolution(workflow: isResolved ? workflow : nil, source: source), workflowVersion: 3,
                 variables: TemplateVariables(VariableInput(lead: .init(name: "Jan"), quote: .init(number: "7"))), language: .dutch,
                 lead: Contact(email: email, phone: phone), partner: Contact(email: "anna@x.nl"), agent: Contact(email: "anna@x.nl"),
-                isOptedIn: isOptedIn, attachments: [Self.pdf], legacy: Dictionary(uniqueKeysWithValues: rows.map { ($0, mail) }), now: Self.now))
+                isOptedIn: isOptedIn, attachments: [Self.pdf], legacy: Dictionary(uniqueKeysWithValues: rows.map { ($0, mail) }),
+                now: Self.now))
     }
 
     private func answers(_ plan: Plan) -> [String] {
@@ -48,7 +52,9 @@ import WorkflowEngine
         #expect(answers(plan) == ["email lead enqueued rule_enabled", "whatsapp lead none rule_not_found"])
         let delivery = try #require(deliveries(plan).first)
         #expect(deliveries(plan).count == 1 && delivery.dueAt == Self.now && delivery.origin == .workflow && !delivery.isDelayedStep)
-        #expect(plan.decisions[0].deliveryIDs == [delivery.id] && plan.decisions[0].workflowVersion == 3 && plan.decisions[0].stepID == delivery.stepID)
+        #expect(
+            plan.decisions[0].deliveryIDs == [delivery.id] && plan.decisions[0].workflowVersion == 3
+                && plan.decisions[0].stepID == delivery.stepID)
         #expect(try MailContent(json: delivery.content.json()).attachments == [Self.pdf])
     }
 
@@ -62,7 +68,10 @@ import WorkflowEngine
     }
 
     @Test("22 no mail rule: exactly one legacy mail") func case22() throws {
-        for plan in [plan([]), plan([step()], source: .organizationDefault), plan([step(DecisionTable.quoteSent, .email, .partner, recipients: RecipientConfig())])] {
+        for plan in [
+            plan([]), plan([step()], source: .organizationDefault),
+            plan([step(DecisionTable.quoteSent, .email, .partner, recipients: RecipientConfig())]),
+        ] {
             #expect(answers(plan).first == "email lead legacy rule_not_found")
             #expect(deliveries(plan).map(\.origin) == [.legacy])
         }
@@ -92,7 +101,9 @@ import WorkflowEngine
         #expect(answers(plan([], trigger: trigger)) == ["email lead none rule_not_found", "whatsapp lead none rule_not_found"])
         #expect(deliveries(plan([step(trigger), step(trigger, .whatsapp)], trigger: trigger)).count == 2)
         let disabled = plan([step(trigger, enabled: false), step(trigger, .whatsapp, enabled: false)], trigger: trigger)
-        #expect(answers(disabled) == ["email lead suppressed rule_disabled", "whatsapp lead suppressed rule_disabled"] && disabled.messages.isEmpty)
+        #expect(
+            answers(disabled) == ["email lead suppressed rule_disabled", "whatsapp lead suppressed rule_disabled"]
+                && disabled.messages.isEmpty)
     }
 
     @Test("29 blank addresses are missing", arguments: [nil, "", " \n"] as [String?]) func case29(email: String?) {
@@ -121,7 +132,9 @@ import WorkflowEngine
         for empty in [step(body: " \n"), step(subject: " {{lead.shoeSize}}"), step(body: "{{lead.shoeSize}}")] {
             #expect(answers(plan([empty])).first == "email lead suppressed empty_content")
         }
-        #expect(answers(plan([step(DecisionTable.quoteSent, .whatsapp, body: "<p> <br></p>")])).last == "whatsapp lead suppressed empty_content")
+        #expect(
+            answers(plan([step(DecisionTable.quoteSent, .whatsapp, body: "<p> <br></p>")])).last == "whatsapp lead suppressed empty_content"
+        )
     }
 
     @Test("33 an unknown variable") func case33() {
@@ -133,7 +146,9 @@ import WorkflowEngine
 
     @Test("34 a cleared workflow") func case34() {
         let plan = plan([], source: .manualClear)
-        #expect(answers(plan) == ["email lead suppressed workflow_cleared", "whatsapp lead suppressed workflow_cleared"] && plan.messages.isEmpty)
+        #expect(
+            answers(plan) == ["email lead suppressed workflow_cleared", "whatsapp lead suppressed workflow_cleared"]
+                && plan.messages.isEmpty)
         #expect(answers(self.plan([], trigger: "lead_welcome", source: .manualClear)) == ["- - suppressed workflow_cleared"])
     }
 
@@ -150,7 +165,8 @@ import WorkflowEngine
         #expect(deliveries(hooked).map(\.endpoint.channel) == [.email, .webhook])
         #expect(answers(plan([step("Quote_Sent")])).first == "email lead legacy rule_not_found")
         #expect(answers(plan([], trigger: "lead_welcome")) == ["- - none rule_not_found"])
-        let many = step(recipients: RecipientConfig(includeLeadContact: true, includePartner: true, customEmails: [" JAN@x.nl", "", "b@x.nl"]))
+        let many = step(
+            recipients: RecipientConfig(includeLeadContact: true, includePartner: true, customEmails: [" JAN@x.nl", "", "b@x.nl"]))
         #expect(deliveries(plan([many])).map(\.endpoint.address) == ["jan@x.nl", "anna@x.nl", "b@x.nl"])
         let bare = Planner(factory: DeliveryFactory(channels: Channels([])))
         #expect(answers(plan([step()], planner: bare)).first == "email lead none channel_not_configured")

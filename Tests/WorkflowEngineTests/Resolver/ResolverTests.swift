@@ -16,11 +16,13 @@ import WorkflowEngine
     }
 
     private func rule(
-        _ workflow: Workflow, priority: Int = 100, source: String? = nil, serviceType: String? = nil, stage: String? = nil, enabled: Bool = true,
+        _ workflow: Workflow, priority: Int = 100, source: String? = nil, serviceType: String? = nil, stage: String? = nil,
+        enabled: Bool = true,
         age: Int = 0
     ) -> AssignmentRule {
         AssignmentRule(
-            id: .make(), workflowID: workflow.id, name: "r", enabled: enabled, priority: priority, leadSource: source, leadServiceType: serviceType,
+            id: .make(), workflowID: workflow.id, name: "r", enabled: enabled, priority: priority, leadSource: source,
+            leadServiceType: serviceType,
             pipelineStage: stage, createdAt: Self.time - .seconds(age), updatedAt: Self.time)
     }
 
