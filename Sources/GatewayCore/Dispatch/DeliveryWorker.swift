@@ -13,7 +13,7 @@ struct DeliveryWorker: Sendable {
     enum Ended: Sendable {
         /// The adapter was called.
         case attempted(DeliveryOutcome, startedAt: Timestamp)
-        case suppressed(Reason)
+        case suppressed
         case expired
         /// Given back as it was; due again at that time.
         case givenBack(dueAt: Timestamp?)
@@ -36,7 +36,7 @@ struct DeliveryWorker: Sendable {
         // Too little of the lease left to finish under it: somebody else may hold it before this ends.
         if lane.leaseEnd(of: claimed) - clock.now < lease / 3 { return WorkResult(ended: .givenBack(dueAt: nil)) }
         do {
-            if let reason = try await suppressionReason(delivery, verdict) { return WorkResult(ended: .suppressed(reason)) }
+            if try await suppressionReason(delivery, verdict) != nil { return WorkResult(ended: .suppressed) }
         } catch {
             observer.observe(.storeFailed(during: "suppression check", error))
             return WorkResult(ended: .givenBack(dueAt: clock.now + .seconds(1)))
@@ -91,7 +91,7 @@ struct DeliveryWorker: Sendable {
             observer.observe(.attempted(claimed.delivery.endpoint.channel, kind, failure, took: clock.now - startedAt))
             await settler.submit(
                 .init(claimed: claimed, event: .attempted(outcome, startedAt: startedAt, resumeAt: resumeAt), channel: lane.channel))
-        case .suppressed(let reason): await settler.submit(.init(claimed: claimed, event: .suppressed(reason), channel: lane.channel))
+        case .suppressed: await settler.submit(.init(claimed: claimed, event: .suppressed(.addressSuppressed), channel: lane.channel))
         case .expired: await settler.submit(.init(claimed: claimed, event: .deadlinePassed, channel: lane.channel))
         case .givenBack(let dueAt): await settler.giveBack(claimed, dueAt: dueAt)
         case .lost: break

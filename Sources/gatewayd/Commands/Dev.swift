@@ -51,7 +51,7 @@ struct Dev: AsyncParsableCommand {
         simulators.whatsapp.setCallbackURL(WebURL("\(url)/api/v1/callbacks/whatsapp/default"))
         let token = try await folder.prepareOrganization(in: runtime)
         try folder.writeStatus(url: url, token: token, simulators: simulators)
-        print(
+        say(
             """
             gatewayd is running.
               Console        \(url)/console
@@ -62,7 +62,7 @@ struct Dev: AsyncParsableCommand {
               Data           \(folder.path) (dev.json says all of this for programs)
             """)
         if !isQuiet { try await DevDemo(url: url, token: token, webhookURL: simulators.webhookURL, feed: runtime.feed).run() }
-        print(
+        say(
             """
 
             Try it:
@@ -72,6 +72,11 @@ struct Dev: AsyncParsableCommand {
             Stop with Ctrl-C.
             """)
     }
+}
+
+/// Writes to standard output at once, also when it is no terminal.
+private func say(_ text: String) {
+    FileHandle.standardOutput.write(Data((text + "\n").utf8))
 }
 
 /// The folder of a development gateway: its store, its keyring, its key.
@@ -163,7 +168,7 @@ struct DevDemo {
         let quoteID = UUIDBits.version7().text
         let changes = feed.changes()
         let number = "DEMO-\(quoteID.suffix(6))"
-        print("\nA quote is sent (\(number)) …")
+        say("\nA quote is sent (\(number)) …")
         let sent = try await client.post(
             "/api/v1/quotes/\(quoteID)/send",
             [
@@ -173,7 +178,7 @@ struct DevDemo {
             ])
         let publicToken = sent["publicToken"]?.stringValue ?? ""
         try await show(quoteID, changes, client)
-        print("\nIts customer accepts it …")
+        say("\nIts customer accepts it …")
         _ = try await client.post("/api/v1/public/quotes/\(publicToken)/accept", ["signatureName": "Jan Jansen"])
         try await show(quoteID, changes, client)
         await client.close()
@@ -210,7 +215,7 @@ struct DevDemo {
             guard !deliveries.contains(where: { open.contains($0["status"]?.stringValue ?? "") }) else { continue }
             for delivery in deliveries.reversed() {
                 let columns = [delivery["trigger"], delivery["channel"], delivery["recipient"], delivery["status"]].map { $0?.stringValue ?? "" }
-                print("  " + zip(columns, [16, 10, 40, 10]).map { $0.padding(toLength: max($1, $0.count), withPad: " ", startingAt: 0) }.joined(separator: "  "))
+                say("  " + zip(columns, [16, 10, 40, 10]).map { $0.padding(toLength: max($1, $0.count), withPad: " ", startingAt: 0) }.joined(separator: "  "))
             }
             return
         }
