@@ -19,7 +19,7 @@ import Testing
         func verify(using algorithm: some JWTAlgorithm) throws {}
     }
 
-    private static let secret = "a secret of more than thirty-two bytes, as it must be"
+    private static let secret = "a secret that is long enough for the longest digest that a test signs with"
     private let now = Timestamp(seconds: 1_800_000_000)
     private let organizationID = OrganizationID.make()
 
