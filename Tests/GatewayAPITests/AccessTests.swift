@@ -1,5 +1,6 @@
 import AdapterKit
 import GatewayModel
+import GatewayTestKit
 import HTTPTypes
 import Testing
 
@@ -9,7 +10,7 @@ import Testing
 @Suite struct AccessTests {
     @Test func everyRoleIsHeldToTheTable() async throws {
         let bench = try await APIBench()
-        try await bench.run { client in
+        try await bench.run { client async throws in
             for operation in Operation.allCases {
                 guard case .roles(let allowed) = operation.row.access, operation != .streamDeliveries else { continue }
                 let names = ["{quoteId}", "{leadId}", "{eventId}", "{deliveryId}", "{suppressionId}"]
@@ -28,7 +29,7 @@ import Testing
 
     @Test func refusalsHaveACodeAndTheCallersRequestID() async throws {
         let bench = try await APIBench()
-        try await bench.run { client in
+        try await bench.run { client async throws in
             let unknown = try await client.call(.get, "/nowhere", headers: [.requestID: "abc-1"])
             #expect(unknown.status == 404 && unknown.code == "not_found")
             #expect(unknown.json["requestId"] == "abc-1")
@@ -51,7 +52,7 @@ import Testing
         let keys = try await bench.store.keys()
         let viewer = try #require(keys.first { $0.role == .viewer })
         #expect(try await bench.store.revokeKey(viewer.id, at: bench.clock.now, audit: nil))
-        try await bench.run { client in
+        try await bench.run { client async throws in
             #expect(try await client.call(.get, "/api/v1/deliveries", as: "viewer").status == 401)
             #expect(try await client.call(.get, "/readyz").status == 200)
             await bench.store.close()
@@ -64,7 +65,7 @@ import Testing
 
     @Test func figuresAreForOperatorsOrThisMachine() async throws {
         let bench = try await APIBench()
-        try await bench.run { client in
+        try await bench.run { client async throws in
             // Without a connection there is no peer, so nobody is local here.
             #expect(try await client.call(.get, "/metrics").status == 401)
             #expect(try await client.call(.get, "/metrics", as: "admin").status == 403)

@@ -11,7 +11,7 @@ import Testing
 
     @Test func aMessageIsAcceptedOnceForItsKey() async throws {
         let bench = try await APIBench()
-        try await bench.run { client in
+        try await bench.run { client async throws in
             let first = try await client.call(.post, "/api/v1/messages", as: "sender", Self.mail, headers: [.idempotencyKey: "k1"])
             #expect(first.status == 202)
             #expect(first.json["duplicate"] == false)
@@ -30,7 +30,7 @@ import Testing
 
     @Test func everyFaultOfABodyIsListed() async throws {
         let bench = try await APIBench()
-        try await bench.run { client in
+        try await bench.run { client async throws in
             let body: JSONValue = ["channel": "email", "notBefore": "soon", "categry": "marketing", "fallback": [["to": 1]]]
             let answer = try await client.call(.post, "/api/v1/messages", as: "sender", body)
             #expect(answer.status == 400 && answer.code == "invalid_request")
@@ -45,7 +45,7 @@ import Testing
 
     @Test func messagesOfABatchStandEachByThemselves() async throws {
         let bench = try await APIBench()
-        try await bench.run { client in
+        try await bench.run { client async throws in
             let bad: JSONValue = ["channel": "email", "to": "a@example.nl"]
             let body: JSONValue = ["messages": [Self.mail, bad, Self.mail.merging(["channel": "fax"])]]
             let answer = try await client.call(.post, "/api/v1/messages/batch", as: "sender", body)
@@ -61,7 +61,7 @@ import Testing
     @Test func deliveriesArePagedAndKeptFromOthers() async throws {
         let bench = try await APIBench()
         try await bench.addKey("sender2", .sender, bench.organizationID)
-        try await bench.run { client in
+        try await bench.run { client async throws in
             for number in 0..<5 {
                 let message = Self.mail.merging(["to": .string("a\(number)@example.nl")])
                 #expect(try await client.call(.post, "/api/v1/messages", as: "sender", message).status == 202)
@@ -92,7 +92,7 @@ import Testing
     @Test func aDeliveryIsCancelledByItsSenderAndTheAuditKnows() async throws {
         let bench = try await APIBench()
         try await bench.addKey("sender2", .sender, bench.organizationID)
-        try await bench.run { client in
+        try await bench.run { client async throws in
             let sent = try await client.call(.post, "/api/v1/messages", as: "sender", Self.mail)
             let id = try #require(sent.json["deliveries"]?[0]?["id"]?.stringValue)
             #expect(try await client.call(.post, "/api/v1/deliveries/\(id)/cancel", as: "sender2").status == 404)
@@ -114,7 +114,7 @@ import Testing
 
     @Test func suppressedAddressesAreToldAndNotWrittenTo() async throws {
         let bench = try await APIBench()
-        try await bench.run { client in
+        try await bench.run { client async throws in
             let added = try await client.call(.post, "/api/v1/suppressions", as: "admin", ["channel": "email", "endpoint": "A@example.nl"])
             #expect(added.status == 201 && added.json["endpoint"] == "a@example.nl")
             let check = try await client.call(

@@ -1,5 +1,6 @@
 import AdapterKit
 import GatewayModel
+import GatewayTestKit
 import HTTPTypes
 import Testing
 
@@ -14,7 +15,7 @@ import Testing
 
     @Test func aQuoteIsSentOncePerEvent() async throws {
         let bench = try await APIBench()
-        try await bench.run { client in
+        try await bench.run { client async throws in
             let first = try await client.call(.post, "/api/v1/quotes/q1/send", as: "quotes", Self.sent)
             #expect(first.status == 202)
             #expect(first.json["duplicate"] == false)
@@ -38,7 +39,7 @@ import Testing
 
     @Test func aCustomerAcceptsOnce() async throws {
         let bench = try await APIBench()
-        try await bench.run { client in
+        try await bench.run { client async throws in
             let sent = try await client.call(.post, "/api/v1/quotes/q1/send", as: "quotes", Self.sent)
             let path = "/api/v1/public/quotes/" + (try #require(sent.json["publicToken"]?.stringValue))
             let seen = try await client.call(.get, path)
@@ -63,7 +64,7 @@ import Testing
 
     @Test func unknownTokensAreLimitedAndExpiredOnesAreGone() async throws {
         let bench = try await APIBench(APIConfiguration(limits: .init(unknownTokensPerMinute: 2, callsPerTokenPerMinute: 3)))
-        try await bench.run { client in
+        try await bench.run { client async throws in
             let sent = try await client.call(.post, "/api/v1/quotes/q1/send", as: "quotes", Self.sent)
             let path = "/api/v1/public/quotes/" + (try #require(sent.json["publicToken"]?.stringValue))
             #expect(try await client.call(.get, "/api/v1/public/quotes/unknown").status == 404)
@@ -81,7 +82,7 @@ import Testing
 
     @Test func eventsOfAnArrayStandEachByThemselves() async throws {
         let bench = try await APIBench()
-        try await bench.run { client in
+        try await bench.run { client async throws in
             let sent = Self.sent.merging(["type": "quotes.quote.sent", "quoteId": "q9", "eventId": "a"])
             let accepted: JSONValue = ["type": "quotes.quote.accepted", "quoteId": "q9", "eventId": "b", "signatureName": "A"]
             let answer = try await client.call(
@@ -96,7 +97,7 @@ import Testing
 
     @Test func pagesOfOtherOriginsAreLetInByName() async throws {
         let bench = try await APIBench(APIConfiguration(allowedOrigins: ["https://portal.example"]))
-        try await bench.run { client in
+        try await bench.run { client async throws in
             let asked = try await client.call(.options, "/api/v1/public/quotes/t/accept", headers: [.origin: "https://portal.example"])
             #expect(asked.status == 204)
             #expect(asked.headers[.accessControlAllowOrigin] == "https://portal.example")

@@ -11,7 +11,7 @@ import Testing
 
     @Test func whatIsReadCanBePutBack() async throws {
         let bench = try await APIBench()
-        try await bench.run { client in
+        try await bench.run { client async throws in
             let read = try await client.call(.get, Self.engine + "/workflows", as: "viewer")
             let tag = try #require(read.headers[.eTag])
             let written = try await client.call(.put, Self.engine + "/workflows", as: "admin", read.json, headers: [.ifMatch: tag])
@@ -26,7 +26,7 @@ import Testing
         let bench = try await APIBench()
         let step: JSONValue = ["trigger": "quote_sent", "channel": "email", "stepOrder": 1, "templateSubject": "Hi", "templateBody": "There"]
         let workflow: JSONValue = ["workflowKey": "w", "name": "W", "steps": [step]]
-        try await bench.run { client in
+        try await bench.run { client async throws in
             let first = try await client.call(.put, Self.engine + "/workflows", as: "admin", ["workflows": [workflow]])
             #expect(first.status == 200)
             #expect(first.json["workflows"]?[0]?["steps"]?[0]?["enabled"] == true)
@@ -42,7 +42,7 @@ import Testing
 
     @Test func everyFaultIsListedAndNothingChanges() async throws {
         let bench = try await APIBench()
-        try await bench.run { client in
+        try await bench.run { client async throws in
             let before = try await client.call(.get, Self.engine + "/workflows", as: "admin").json
             let step: JSONValue = [
                 "trigger": "quote_sent", "channel": "fax", "stepOrder": 0, "delayMinutes": 525_601,
@@ -68,7 +68,7 @@ import Testing
 
     @Test func theFlatFormIsTheDefaultWorkflow() async throws {
         let bench = try await APIBench()
-        try await bench.run { client in
+        try await bench.run { client async throws in
             let body: JSONValue = ["workflows": [["trigger": "quote_sent", "channel": "email", "enabled": true, "delayMinutes": 0, "templateText": "Hi"]]]
             let written = try await client.call(.put, Self.engine + "/workflows", as: "admin", body)
             #expect(written.status == 200)
@@ -86,7 +86,7 @@ import Testing
     @Test func aLeadsOverrideDecidesAndIsRemovedOnce() async throws {
         let bench = try await APIBench()
         let lead = Self.engine + "/leads/lead-1"
-        try await bench.run { client in
+        try await bench.run { client async throws in
             #expect(try await client.call(.get, lead + "/override", as: "admin").status == 404)
             #expect(try await client.call(.put, lead, as: "admin", ["source": "web"]).status == 200)
             let none = try await client.call(.get, lead + "/override", as: "viewer")
@@ -106,7 +106,7 @@ import Testing
 
     @Test func rulesAreReplacedAsAWhole() async throws {
         let bench = try await APIBench()
-        try await bench.run { client in
+        try await bench.run { client async throws in
             let workflows = try await client.call(.get, Self.engine + "/workflows", as: "admin").json
             let id = try #require(workflows["workflows"]?[0]?["id"])
             let all: JSONValue = ["workflowId": id, "name": "All", "leadSource": " "]

@@ -15,6 +15,8 @@ struct TokenVerifier: Sendable {
         self.configuration = configuration
         switch configuration.keys {
         case .hs256(let secret):
+            // RFC 7518, section 3.2: a key of at least the size of the digest.
+            guard secret.reveal().utf8.count >= 32 else { throw Faults([Fault("auth.jwt.secret", "must have at least 32 bytes")]) }
             algorithms = ["HS256"]
             await keys.add(hmac: HMACKey(from: secret.reveal()), digestAlgorithm: .sha256)
         case .keySet(let json):
