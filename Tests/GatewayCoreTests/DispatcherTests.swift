@@ -44,7 +44,7 @@ import Testing
         try await bench.gate.suppress(suppression, audit: nil)
         try await bench.run {
             let held = await bench.log.first { $0.id == id && $0.state == .suppressed }
-            #expect(held.reason == .optedOut && bench.adapter.requests.isEmpty)
+            #expect(held.reason == .addressSuppressed && bench.adapter.requests.isEmpty)
         }
     }
 
