@@ -91,7 +91,6 @@ let package = Package(
         // Tests: one folder a target.
         .testTarget(name: "AdapterKitTests", dependencies: ["AdapterKit"]),
         .testTarget(name: "SigningTests", dependencies: ["Signing"]),
-        .testTarget(name: "CurlTransportTests", dependencies: ["AdapterKit", "BlockingIO", "CurlTransport", .log, .nio, .nioPosix, .nioHTTP1, .nioSSL]),
         .testTarget(name: "SMTPTransportTests", dependencies: ["AdapterKit", "SMTPTransport", .log, .nio, .nioEmbedded, .nioPosix, .nioSSL]),
         .testTarget(name: "EmailAdapterTests", dependencies: ["AdapterKit", "AdapterContract", "EmailAdapter", "Signing", .log]),
         .testTarget(name: "WhatsAppAdapterTests", dependencies: ["AdapterKit", "AdapterContract", "WhatsAppAdapter", "Signing", .log]),

@@ -50,7 +50,7 @@ struct FaultTests {
             let calls = gateway.providers.webhook.received()
             #expect(calls.count == 2)
             #expect(Set(calls.map { $0.request.header("webhook-id") }).count == 1)
-            #expect(calls.allSatisfy(\.verified))
+            #expect(calls.allSatisfy { $0.verified })
         }
     }
 

@@ -129,6 +129,7 @@ final class ChannelLane: Sendable {
             for event in events { observer.observe(event) }
             await worker.conclude(claimed, result, lane: self, resumeAt: resumeAt)
             next = await takeNext()
+            if state.withLock({ $0.wantsClaim(at: clock.now) }) { signal.raise() }
         }
         signal.raise()
     }

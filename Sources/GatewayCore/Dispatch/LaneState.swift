@@ -75,7 +75,14 @@ struct LaneState: Sendable {
             return .giveBack(stuck, dueAt: now + Self.detour)
         }
         if let step = claimStep(at: now) { return step }
-        return .wait(until: earliest(nextDue, storeWaitUntil, rateOpensAt, queue.waitingCount > 0 ? now + Self.patience : nil))
+        // What is due already and cannot be taken up waits for a slot, which raises the signal; waiting for a past time would spin.
+        let times = [nextDue, storeWaitUntil, rateOpensAt, queue.waitingCount > 0 ? now + Self.patience : nil]
+        return .wait(until: times.compactMap { $0 }.filter { $0 > now }.min())
+    }
+
+    /// There is room for a claim, and something to claim.
+    func wantsClaim(at now: Timestamp) -> Bool {
+        !isDraining && pausedUntil == nil && account.state == .closed && claimStep(at: now) != nil
     }
 
     /// How long a full share of an endpoint may be under way before those behind it stop holding places in the queue.
@@ -103,8 +110,6 @@ struct LaneState: Sendable {
         }
         return queue.waitingCount <= batch / 2 ? .claim(batch) : nil
     }
-
-    private func earliest(_ times: Timestamp?...) -> Timestamp? { times.compactMap { $0 }.min() }
 
     // MARK: Claims
 
