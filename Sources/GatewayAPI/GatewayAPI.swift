@@ -34,13 +34,19 @@ public struct GatewayAPI: Sendable {
             let row = operation.row
             let path = row.path.split(separator: "/").map { $0.hasPrefix("{") ? ":" + $0.dropFirst().dropLast() : String($0) }
             router.on(RouterPath("/" + path.joined(separator: "/")), method: row.method) { request, context in
-                let call = Call(
-                    operation: operation, request: request, context: context, caller: try await admit(request, context, row.access),
-                    address: clients.of(request, peer: context.peer))
-                return try await answer(call)
+                try await respond(to: operation, request, context)
             }
         }
         return router
+    }
+
+    // Not inlined: the optimizer of this compiler fails on the coroutine that all handlers together become.
+    @inline(never) private func respond(to operation: Operation, _ request: Request, _ context: GatewayContext) async throws -> Response {
+        let caller = try await admit(request, context, operation.row.access)
+        return try await answer(
+            Call(
+                operation: operation, request: request, context: context, caller: caller,
+                address: clients.of(request, peer: context.peer)))
     }
 
     /// A server for the routes, to be run by whoever runs the gateway.

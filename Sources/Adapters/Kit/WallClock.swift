@@ -17,9 +17,13 @@ public struct SystemClock: WallClock {
     public init() {}
 
     public var now: Timestamp {
-        var time = timespec()
-        clock_gettime(CLOCK_REALTIME, &time)
-        return Timestamp(microseconds: Int64(time.tv_sec) * 1_000_000 + Int64(time.tv_nsec) / 1000)
+        // The two members of a timespec. Named, they do not compile in an optimized build: there the compiler counts them to a module that
+        // cannot be imported.
+        var time = (seconds: Int(0), nanoseconds: Int(0))
+        withUnsafeMutablePointer(to: &time) { pointer in
+            _ = clock_gettime(CLOCK_REALTIME, UnsafeMutableRawPointer(pointer).assumingMemoryBound(to: timespec.self))
+        }
+        return Timestamp(microseconds: Int64(time.seconds) * 1_000_000 + Int64(time.nanoseconds) / 1000)
     }
 
     public func sleep(until deadline: Timestamp) async throws(CancellationError) {
