@@ -67,7 +67,7 @@ import Testing
         func file(_ count: Int) -> AdapterKit.Attachment {
             AdapterKit.Attachment(filename: "f", contentType: "application/pdf", bytes: [UInt8](repeating: 0, count: count))
         }
-        #expect(paths(MailContent(subject: "s", text: "t", attachments: [file(18 << 20)])) == [])
-        #expect(paths(MailContent(subject: "s", text: "t", attachments: [file(10 << 20), file(9 << 20)])) == ["content"])
+        #expect(MailContentRules.fault(ofSize: MailContent(subject: "s", text: "t", attachments: [file(18 << 20)])) == nil)
+        #expect(MailContentRules.fault(ofSize: MailContent(subject: "s", text: "t", attachments: [file(10 << 20), file(9 << 20)]))?.path == "content")
     }
 }

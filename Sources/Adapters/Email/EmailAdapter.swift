@@ -46,8 +46,7 @@ public struct EmailAdapter: ChannelAdapter {
 
     public func preflight(_ content: RenderedContent, to endpoint: Endpoint) -> [ContentFault] {
         do {
-            _ = try Self.mail(content)
-            return []
+            return try MailContentRules.fault(ofSize: Self.mail(content)).map { [$0] } ?? []
         } catch { return error.list }
     }
 

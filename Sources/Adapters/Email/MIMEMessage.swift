@@ -17,9 +17,8 @@ struct MIMEMessage {
 
     /// The whole message in CRLF lines.
     var bytes: [UInt8] {
-        let body = Self.body(of: content)
         var output = headers
-        body.write(to: &output, boundary: unusedBoundary(in: body))
+        Self.body(of: content).write(to: &output, boundary: boundary)
         if !output.suffix(2).elementsEqual(MIMEEncoding.crlf) { output += MIMEEncoding.crlf }
         return output
     }
@@ -80,15 +79,9 @@ struct MIMEMessage {
 
     // MARK: - Boundaries
 
-    /// A boundary that occurs in no part, derived from the delivery's id.
-    ///
-    /// `=_` is in neither transfer encoding, so the first candidate is nearly always free (RFC 2045, section 6.7); the parts' headers could hold it.
-    private func unusedBoundary(in body: MIMEPart) -> String {
-        let id = deliveryID.description.filter { $0 != "-" }
-        var attempt = 0
-        while body.contains(Array("=_\(id)_\(attempt)".utf8)) { attempt += 1 }
-        return "=_\(id)_\(attempt)"
-    }
+    /// A boundary that no line of a part can be: `=_` stands in neither transfer encoding (RFC 2045, section 6.7), and no header field of a
+    /// part begins with a hyphen.
+    private var boundary: String { "=_" + deliveryID.description.filter { $0 != "-" } }
 
     // MARK: - Parts
 

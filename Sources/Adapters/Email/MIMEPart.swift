@@ -41,14 +41,6 @@ indirect enum MIMEPart {
         }
     }
 
-    /// Whether the parts hold these bytes anywhere; base64 has no character of a boundary that begins with `=_`.
-    func contains(_ sequence: [UInt8]) -> Bool {
-        switch self {
-        case .leaf(let leaf): !leaf.headers.ranges(of: sequence).isEmpty || (!leaf.isBase64 && !leaf.encoded.ranges(of: sequence).isEmpty)
-        case .multipart(_, let parts): parts.contains { $0.contains(sequence) }
-        }
-    }
-
     /// Writes headers, blank line and body. Boundaries of nested parts get the depth after the outer one, so that neither is the other's prefix.
     func write(to output: inout [UInt8], boundary: String, depth: Int = 0) {
         switch self {

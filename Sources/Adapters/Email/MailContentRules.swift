@@ -34,10 +34,13 @@ enum MailContentRules {
             if !seen.insert(name.lowercased()).inserted { faults.append(Fault("\(path).\(place)", "is given twice in different case")) }
             if check(value, at: place), let reason = fault(of: value, in: name) { faults.append(Fault("\(path).\(place)", reason)) }
         }
-        if faults.isEmpty, MIMEMessage.size(of: content) > maximumSize {
-            faults.append(Fault(path, "makes a message larger than \(maximumSize / 1_048_576) MiB"))
-        }
         return faults
+    }
+
+    /// What is wrong with the content's size; asked when it is planned, for it takes encoding the whole of it.
+    static func fault(ofSize content: MailContent, path: String = "content") -> Fault? {
+        guard MIMEMessage.size(of: content) > maximumSize else { return nil }
+        return Fault(path, "makes a message larger than \(maximumSize / 1_048_576) MiB")
     }
 
     // MARK: - Custom headers

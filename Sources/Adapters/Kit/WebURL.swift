@@ -14,14 +14,15 @@ public struct WebURL: Hashable, Sendable {
     public init?(_ text: String) {
         guard text.utf8.count <= 2048,
             text.utf8.allSatisfy({ (0x21...0x7E).contains($0) && $0 != 0x5C && $0 != 0x22 && $0 != 0x3C && $0 != 0x3E }),
-            let colon = text.firstRange(of: "://")
+            let colon = text.utf8.firstIndex(of: 0x3A), text[colon...].hasPrefix("://")
         else { return nil }
-        let scheme = text[..<colon.lowerBound].lowercased()
+        let scheme = text[..<colon].lowercased()
         guard scheme == "http" || scheme == "https" else { return nil }
-        let rest = text[colon.upperBound...]
-        let end = rest.firstIndex { "/?#".contains($0) } ?? rest.endIndex
+        let rest = text[colon...].dropFirst(3)
+        // At the first of / ? and #.
+        let end = rest.utf8.firstIndex { $0 == 0x2F || $0 == 0x3F || $0 == 0x23 } ?? rest.endIndex
         var authority = rest[..<end]
-        if let at = authority.lastIndex(of: "@") {
+        if let at = authority.utf8.lastIndex(of: 0x40) {
             hasCredentials = true
             authority = authority[authority.index(after: at)...]
         } else {
