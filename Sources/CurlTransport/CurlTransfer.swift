@@ -35,7 +35,6 @@ final class CurlTransfer {
         lines = Self.headerLines(request)
         options.set(CURLOPT_HTTPHEADER, list: lines)
         options.set(CURLOPT_CONNECTTIMEOUT_MS, Self.milliseconds(request.connectTimeout))
-        options.set(CURLOPT_TIMEOUT_MS, Self.milliseconds(request.timeout))
         options.set(CURLOPT_NOSIGNAL, 1)
         options.setDetachedResolver()
         setCage(&options, configuration)
@@ -73,13 +72,7 @@ final class CurlTransfer {
     }
 
     private func retryAfter() -> Duration? {
-        guard let text = head.headers.first(where: { $0.name.lowercased() == "retry-after" })?.value else { return nil }
-        var seconds: curl_off_t = 0
-        guard gateway_easy_get_offset(easy, CURLINFO_RETRY_AFTER, &seconds) == CURLE_OK else { return nil }
-        if seconds > 0 { return .seconds(Int64(seconds)) }
-        // libcurl says 0 or less of an elapsed date and of what it cannot read.
-        let isNumber = !text.isEmpty && text.utf8.allSatisfy { (0x30...0x39).contains($0) }
-        return isNumber || curl_getdate(text, nil) != -1 ? .zero : nil
+        head.headers.first { $0.name.lowercased() == "retry-after" }.flatMap { RetryAfter.wait($0.value, now: SystemClock().now) }
     }
 }
 

@@ -10,14 +10,16 @@ public struct HTTPRequest: Hashable, Sendable {
     /// Names and values without CR, LF or NUL; the transport refuses others.
     public var headers: [HTTPHeader]
     public var body: [UInt8]
-    /// Until the TCP connection stands.
+    /// Until the connection stands, with TLS where it is used.
     public var connectTimeout: Duration
-    /// For the whole transfer, from its start.
+    /// For the whole transfer, waiting for a free connection included.
     public var timeout: Duration
     /// How much of the reply's body is kept; what exceeds it is dropped and the reply still judged by its status.
     public var maximumReplyBytes: Int
-    /// Whether the far end collapses two equal requests. Where it does not, the transport uses a fresh connection: a reused one may die
-    /// before the reply, and the request would be sent twice or be in doubt.
+    /// Whether the far end collapses two equal requests.
+    ///
+    /// Where it does not, the transport uses a fresh connection and sends once. Where it does, connections are reused, and a request whose
+    /// reused connection dies before the first byte of the reply is sent again on another, because it may have died while it was idle.
     public var isIdempotent: Bool
     public var network: NetworkPolicy
 
@@ -95,7 +97,7 @@ public struct HTTPFailure: Hashable, Sendable {
     }
 
     public var reason: Reason
-    /// At least one byte of the request had left when it failed: the far end may have acted on it.
+    /// At least one byte of the request had been handed to a connection, so that the far end may have acted on it.
     public var mayHaveArrived: Bool
     /// A summary without addresses, URLs or content.
     public var message: String
