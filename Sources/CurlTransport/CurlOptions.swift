@@ -33,6 +33,10 @@ struct CurlOptions {
         note(gateway_easy_set_open_callback(easy, callback))
     }
 
+    mutating func setBeforeRequest(_ callback: gateway_request_callback) {
+        note(gateway_easy_set_request_callback(easy, callback))
+    }
+
     mutating func setHTTPOnly() { note(gateway_easy_set_http_only(easy)) }
 
     mutating func setDetachedResolver() { note(gateway_easy_set_detached_resolver(easy)) }

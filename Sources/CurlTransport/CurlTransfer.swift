@@ -47,6 +47,8 @@ final class CurlTransfer {
         options.set(CURLOPT_WRITEDATA, pointer: me)
         options.set(CURLOPT_HEADERFUNCTION, callback: takeHeaderLine)
         options.set(CURLOPT_WRITEFUNCTION, callback: takeBody)
+        options.set(CURLOPT_PREREQDATA, pointer: me)
+        options.setBeforeRequest(beforeRequest)
         if policy.isGuarded {
             options.set(CURLOPT_OPENSOCKETDATA, pointer: me)
             options.setOpenSocket(openSocket)
@@ -148,6 +150,11 @@ extension CurlTransfer {
         return bytes.count <= room
     }
 
+    /// Whether the request may be handed to a connection: libcurl would do so again, on its own, when a reused one ended before the reply.
+    ///
+    /// Only a connection that ended before a byte was handed to it may be replaced: then nothing can arrive twice.
+    fileprivate func mayBegin() -> Bool { !mayHaveArrived }
+
     /// Opens a socket for an address that the policy permits. Decided here, because only here the address is the one connected to.
     fileprivate func open(_ address: UnsafeMutablePointer<curl_sockaddr>) -> curl_socket_t {
         guard let target = IPAddress(address), policy.permits(target) else {
@@ -167,6 +174,10 @@ private let takeHeaderLine: gateway_data_callback = { data, size, count, context
 private let takeBody: gateway_data_callback = { data, size, count, context in
     guard let transfer = CurlTransfer.from(context), let data else { return 0 }
     return transfer.addBody(UnsafeRawBufferPointer(start: data, count: size * count)) ? size * count : 0
+}
+
+private let beforeRequest: gateway_request_callback = { context, _, _, _, _ in
+    CurlTransfer.from(context)?.mayBegin() == true ? CURL_PREREQFUNC_OK : CURL_PREREQFUNC_ABORT
 }
 
 private let openSocket: gateway_open_callback = { context, _, address in

@@ -16,10 +16,9 @@ public struct HTTPRequest: Hashable, Sendable {
     public var timeout: Duration
     /// How much of the reply's body is kept; what exceeds it is dropped and the reply still judged by its status.
     public var maximumReplyBytes: Int
-    /// Whether the far end collapses two equal requests.
+    /// Whether the far end collapses two equal requests, so that one in doubt may be made again.
     ///
-    /// Where it does not, the transport uses a fresh connection and sends once. Where it does, connections are reused, and a request whose
-    /// reused connection dies before the first byte of the reply is sent again on another, because it may have died while it was idle.
+    /// Only then is a kept connection used for it: one may have died unseen, and the request on it is in doubt. Each request is sent once.
     public var isIdempotent: Bool
     public var network: NetworkPolicy
 
