@@ -129,7 +129,8 @@ let package = Package(
         .testTarget(
             name: "EndToEndTests",
             dependencies: [
-                "AdapterKit", "CurlTransport", "ProviderSimulators", "Signing", "gatewayd", .log, .nio, .nioPosix, .nioHTTP1, .yams,
+                "AdapterKit", "CurlTransport", "ProviderSimulators", "Signing", "WireTestKit", "gatewayd", .log, .nio, .nioPosix, .nioHTTP1,
+                .yams,
             ]),
     ]
 )
