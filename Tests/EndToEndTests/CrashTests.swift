@@ -123,6 +123,9 @@ struct CrashTests {
                 #expect(attempts.last == "accepted")
             }
         }
+        // The kills found tries under way, or all of this would prove nothing.
+        #expect(ended.contains { $0.isPossibleDuplicate || $0.text("status") == "unknown" })
+        #expect(repeats <= ended.count { $0.isPossibleDuplicate })
         let mails = Dictionary(grouping: gateway.providers.smtp.received(), by: { $0.messageID ?? "" })
         for copies in mails.values { #expect(Set(copies.map(\.data)).count == 1) }
         let calls = Dictionary(grouping: gateway.providers.webhook.received(), by: { $0.request.header("webhook-id") ?? "" })
