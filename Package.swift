@@ -78,7 +78,8 @@ let package = Package(
         .executableTarget(
             name: "gatewayd",
             dependencies: [
-                "AdapterKit", "EmailAdapter", "WhatsAppAdapter", "WebhookAdapter", "Signing", "CurlTransport", "GatewayModel", "GatewayCore",
+                "AdapterKit", "EmailAdapter", "WhatsAppAdapter", "WebhookAdapter", "Signing", "CurlTransport", "GatewayModel",
+                "GatewayCore",
                 "ProviderSimulators", "GatewayRuntime", .argumentParser, .log, .lifecycle, .unixSignals,
             ]),
 
@@ -88,17 +89,25 @@ let package = Package(
         .target(
             name: "GatewayTestKit", dependencies: ["AdapterKit", "GatewayModel", "GatewayCore"], path: "Sources/TestKits/GatewayTestKit"),
 
+        .target(name: "WireTestKit", dependencies: ["ProviderSimulators"], path: "Sources/TestKits/WireTestKit"),
+
         // Tests: one folder a target.
         .testTarget(name: "AdapterKitTests", dependencies: ["AdapterKit"]),
         .testTarget(name: "SigningTests", dependencies: ["Signing"]),
-        .testTarget(name: "SMTPTransportTests", dependencies: ["AdapterKit", "SMTPTransport", .log, .nio, .nioEmbedded, .nioPosix, .nioSSL]),
+        .testTarget(
+            name: "CurlTransportTests",
+            dependencies: ["AdapterKit", "CurlTransport", "ProviderSimulators", "WireTestKit", .nio, .nioPosix, .nioSSL]),
+        .testTarget(
+            name: "SMTPTransportTests",
+            dependencies: ["AdapterKit", "ProviderSimulators", "SMTPTransport", "WireTestKit", .log, .nio, .nioPosix, .nioSSL]),
         .testTarget(name: "EmailAdapterTests", dependencies: ["AdapterKit", "AdapterContract", "EmailAdapter", "Signing", .log]),
         .testTarget(name: "WhatsAppAdapterTests", dependencies: ["AdapterKit", "AdapterContract", "WhatsAppAdapter", "Signing", .log]),
         .testTarget(name: "WebhookAdapterTests", dependencies: ["AdapterKit", "AdapterContract", "WebhookAdapter", "Signing", .log]),
         .testTarget(
             name: "AdapterContractTests",
             dependencies: ["AdapterKit", "AdapterContract", "EmailAdapter", "WhatsAppAdapter", "WebhookAdapter", .log]),
-        .testTarget(name: "GatewayCoreTests", dependencies: ["AdapterKit", "GatewayModel", "GatewayCore", "GatewayTestKit", .log, .lifecycle]),
+        .testTarget(
+            name: "GatewayCoreTests", dependencies: ["AdapterKit", "GatewayModel", "GatewayCore", "GatewayTestKit", .log, .lifecycle]),
         .testTarget(
             name: "StoreConformanceTests",
             dependencies: ["AdapterKit", "GatewayModel", "GatewayTestKit", "SQLiteStore", "StoreConformance", .log, .grdb]),
@@ -108,16 +117,21 @@ let package = Package(
             name: "QuoteBridgeTests",
             dependencies: ["AdapterKit", "GatewayModel", "GatewayCore", "GatewayTestKit", "WorkflowEngine", "QuoteBridge", "Signing", .log]),
         .testTarget(
-            name: "ProviderSimulatorsTests", dependencies: ["AdapterKit", "ProviderSimulators", "Signing", .log, .nio, .nioPosix, .nioHTTP1, .nioSSL]),
+            name: "ProviderSimulatorsTests",
+            dependencies: ["AdapterKit", "ProviderSimulators", "Signing", "WireTestKit", .log, .nio, .nioPosix, .nioHTTP1, .nioSSL]),
         .testTarget(
             name: "GatewayAPITests",
             dependencies: [
-                "AdapterKit", "GatewayModel", "GatewayCore", "GatewayTestKit", "GatewayAPI", "QuoteBridge", "WorkflowEngine", "Signing", .log,
+                "AdapterKit", "GatewayModel", "GatewayCore", "GatewayTestKit", "GatewayAPI", "QuoteBridge", "WorkflowEngine", "Signing",
+                .log,
                 .hummingbird, .hummingbirdTesting, .httpTypes, .jwt, .nio, .yams,
             ]),
         .testTarget(
             name: "EndToEndTests",
-            dependencies: ["AdapterKit", "CurlTransport", "ProviderSimulators", "Signing", "gatewayd", .log, .nio, .nioPosix, .nioHTTP1, .yams]),
+            dependencies: [
+                "AdapterKit", "CurlTransport", "ProviderSimulators", "Signing", "WireTestKit", "gatewayd", .log, .nio, .nioPosix, .nioHTTP1,
+                .yams,
+            ]),
     ]
 )
 
@@ -134,7 +148,6 @@ extension Target.Dependency {
     static var lifecycle: Self { .product(name: "ServiceLifecycle", package: "swift-service-lifecycle") }
     static var log: Self { .product(name: "Logging", package: "swift-log") }
     static var nio: Self { .product(name: "NIOCore", package: "swift-nio") }
-    static var nioEmbedded: Self { .product(name: "NIOEmbedded", package: "swift-nio") }
     static var nioHTTP1: Self { .product(name: "NIOHTTP1", package: "swift-nio") }
     static var nioPosix: Self { .product(name: "NIOPosix", package: "swift-nio") }
     static var nioSSL: Self { .product(name: "NIOSSL", package: "swift-nio-ssl") }

@@ -9,9 +9,11 @@ final class CurlEngine {
     private var running: [UnsafeMutableRawPointer: CurlTransfer] = [:]
     private var handles: [UInt64: UnsafeMutableRawPointer] = [:]
     private var idle: [UnsafeMutableRawPointer] = []
+    /// Not later than the earliest deadline of a transfer.
+    private var firstDeadline: ContinuousClock.Instant?
 
     /// How long a poll lasts when nothing is under way; libcurl shortens it to its own timers.
-    private static let longestPoll: Int32 = 3_600_000
+    private static let longestPoll = Duration.seconds(3600)
 
     init(_ configuration: CurlConfiguration, mailbox: CurlMailbox) {
         guard let multi = curl_multi_init() else { preconditionFailure("libcurl gives no multi handle") }
@@ -42,7 +44,8 @@ final class CurlEngine {
             var active: Int32 = 0
             Self.check(curl_multi_perform(multi, &active))
             finishEnded()
-            Self.check(curl_multi_poll(multi, nil, 0, Self.longestPoll, nil))
+            finishOverdue(at: .now)
+            Self.check(curl_multi_poll(multi, nil, 0, pollTime(at: .now), nil))
         }
         mailbox.setHandle(nil)
         for transfer in running.values {
@@ -59,6 +62,7 @@ final class CurlEngine {
         let transfer = CurlTransfer(order, easy: easy)
         running[easy] = transfer
         handles[order.id] = easy
+        firstDeadline = min(firstDeadline ?? order.deadline, order.deadline)
         if !transfer.prepare(configuration) || curl_multi_add_handle(multi, easy) != CURLM_OK {
             end(transfer, .failure(.notStarted))
         }
@@ -75,6 +79,21 @@ final class CurlEngine {
             guard let transfer = running[easy] else { continue }
             end(transfer, transfer.result(code))
         }
+    }
+
+    /// Ends what has run out of time, whether it is under way or still waits for a connection.
+    private func finishOverdue(at now: ContinuousClock.Instant) {
+        guard let first = firstDeadline, first <= now else { return }
+        for transfer in Array(running.values) where transfer.order.deadline <= now {
+            end(transfer, transfer.result(CURLE_OPERATION_TIMEDOUT))
+        }
+        firstDeadline = running.values.lazy.map(\.order.deadline).min()
+    }
+
+    private func pollTime(at now: ContinuousClock.Instant) -> Int32 {
+        let left = firstDeadline.map { min(max($0 - now, .zero), Self.longestPoll) } ?? Self.longestPoll
+        // Rounded up: a poll that ends just before the deadline would be followed by many short ones.
+        return Int32(left.microseconds / 1000) + 1
     }
 
     /// Frees the handle before it tells the waiter, who may come back with the next request at once.

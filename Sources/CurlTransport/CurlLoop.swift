@@ -21,7 +21,8 @@ final class CurlLoop: Sendable {
         let id = mailbox.nextID()
         let result: HTTPResult? = await withTaskCancellationHandler {
             await withCheckedContinuation { waiter in
-                guard mailbox.submit(CurlOrder(id: id, request: request, url: url, waiter: waiter)) else {
+                let deadline = ContinuousClock.now + request.timeout
+                guard mailbox.submit(CurlOrder(id: id, request: request, url: url, deadline: deadline, waiter: waiter)) else {
                     waiter.resume(returning: .failure(.shutDown))
                     return
                 }

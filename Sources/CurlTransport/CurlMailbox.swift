@@ -7,6 +7,8 @@ struct CurlOrder: Sendable {
     let id: UInt64
     let request: HTTPRequest
     let url: WebURL
+    /// By when it must have ended. Held by the loop: libcurl's own limit does not run while a transfer waits for a free connection.
+    let deadline: ContinuousClock.Instant
     /// Resumed once: with what came of the request, or with `nil` when it was cancelled.
     let waiter: CheckedContinuation<HTTPResult?, Never>
 }

@@ -33,17 +33,22 @@ struct CurlOptions {
         note(gateway_easy_set_open_callback(easy, callback))
     }
 
+    mutating func setBeforeRequest(_ callback: gateway_request_callback) {
+        note(gateway_easy_set_request_callback(easy, callback))
+    }
+
     mutating func setHTTPOnly() { note(gateway_easy_set_http_only(easy)) }
 
     mutating func setDetachedResolver() { note(gateway_easy_set_detached_resolver(easy)) }
 
     mutating func setBody(_ body: [UInt8]) {
-        note(body.withUnsafeBytes { bytes in
-            // An empty array has no address, and a null pointer would have libcurl read the body from a callback.
-            withUnsafePointer(to: UInt8(0)) { none in
-                gateway_easy_set_body(easy, bytes.baseAddress ?? UnsafeRawPointer(none), curl_off_t(bytes.count))
-            }
-        })
+        note(
+            body.withUnsafeBytes { bytes in
+                // An empty array has no address, and a null pointer would have libcurl read the body from a callback.
+                withUnsafePointer(to: UInt8(0)) { none in
+                    gateway_easy_set_body(easy, bytes.baseAddress ?? UnsafeRawPointer(none), curl_off_t(bytes.count))
+                }
+            })
     }
 
     private mutating func note(_ result: CURLcode) {

@@ -35,7 +35,6 @@ final class CurlTransfer {
         lines = Self.headerLines(request)
         options.set(CURLOPT_HTTPHEADER, list: lines)
         options.set(CURLOPT_CONNECTTIMEOUT_MS, Self.milliseconds(request.connectTimeout))
-        options.set(CURLOPT_TIMEOUT_MS, Self.milliseconds(request.timeout))
         options.set(CURLOPT_NOSIGNAL, 1)
         options.setDetachedResolver()
         setCage(&options, configuration)
@@ -48,6 +47,8 @@ final class CurlTransfer {
         options.set(CURLOPT_WRITEDATA, pointer: me)
         options.set(CURLOPT_HEADERFUNCTION, callback: takeHeaderLine)
         options.set(CURLOPT_WRITEFUNCTION, callback: takeBody)
+        options.set(CURLOPT_PREREQDATA, pointer: me)
+        options.setBeforeRequest(beforeRequest)
         if policy.isGuarded {
             options.set(CURLOPT_OPENSOCKETDATA, pointer: me)
             options.setOpenSocket(openSocket)
@@ -73,13 +74,7 @@ final class CurlTransfer {
     }
 
     private func retryAfter() -> Duration? {
-        guard let text = head.headers.first(where: { $0.name.lowercased() == "retry-after" })?.value else { return nil }
-        var seconds: curl_off_t = 0
-        guard gateway_easy_get_offset(easy, CURLINFO_RETRY_AFTER, &seconds) == CURLE_OK else { return nil }
-        if seconds > 0 { return .seconds(Int64(seconds)) }
-        // libcurl says 0 or less of an elapsed date and of what it cannot read.
-        let isNumber = !text.isEmpty && text.utf8.allSatisfy { (0x30...0x39).contains($0) }
-        return isNumber || curl_getdate(text, nil) != -1 ? .zero : nil
+        head.headers.first { $0.name.lowercased() == "retry-after" }.flatMap { RetryAfter.wait($0.value, now: SystemClock().now) }
     }
 }
 
@@ -155,6 +150,11 @@ extension CurlTransfer {
         return bytes.count <= room
     }
 
+    /// Whether the request may be handed to a connection: libcurl would do so again, on its own, when a reused one ended before the reply.
+    ///
+    /// Only a connection that ended before a byte was handed to it may be replaced: then nothing can arrive twice.
+    fileprivate func mayBegin() -> Bool { !mayHaveArrived }
+
     /// Opens a socket for an address that the policy permits. Decided here, because only here the address is the one connected to.
     fileprivate func open(_ address: UnsafeMutablePointer<curl_sockaddr>) -> curl_socket_t {
         guard let target = IPAddress(address), policy.permits(target) else {
@@ -174,6 +174,10 @@ private let takeHeaderLine: gateway_data_callback = { data, size, count, context
 private let takeBody: gateway_data_callback = { data, size, count, context in
     guard let transfer = CurlTransfer.from(context), let data else { return 0 }
     return transfer.addBody(UnsafeRawBufferPointer(start: data, count: size * count)) ? size * count : 0
+}
+
+private let beforeRequest: gateway_request_callback = { context, _, _, _, _ in
+    CurlTransfer.from(context)?.mayBegin() == true ? CURL_PREREQFUNC_OK : CURL_PREREQFUNC_ABORT
 }
 
 private let openSocket: gateway_open_callback = { context, _, address in

@@ -4,8 +4,8 @@ import Synchronization
 
 /// Carries HTTP/1.1 requests with libcurl, on a thread of its own for each network policy in use.
 ///
-/// Connections are kept and reused within a policy, except for requests that are not idempotent: libcurl repeats a request by itself when a
-/// reused connection dies before the reply, so that such a request could arrive twice.
+/// Connections are kept and reused within a policy, except for requests that are not idempotent: a kept one may die before the reply and
+/// leave doubt. No request is handed to a connection twice, although libcurl would do that by itself when a reused one dies.
 ///
 /// A process has few policies (one for the operator's targets, one for the tenants'); each costs a thread from its first request on.
 public final class CurlTransport: HTTPTransport, Sendable {

@@ -3,12 +3,6 @@ import NIOCore
 import NIOPosix
 import NIOSSL
 
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#endif
-
 /// Finds a server's addresses and connects to the first that may be called and answers.
 struct SMTPDialer: Sendable {
     /// A channel that does not read yet, and the TLS context its server needs.
@@ -28,6 +22,7 @@ struct SMTPDialer: Sendable {
     }
 
     let trust: SMTPTrust
+    let resolver = SMTPResolver()
 
     func dial(_ server: MailServer, on eventLoop: any EventLoop, until deadline: NIODeadline) -> EventLoopFuture<Line> {
         context(for: server, on: eventLoop).flatMap { tls in
@@ -73,34 +68,7 @@ struct SMTPDialer: Sendable {
         guard (1...65_535).contains(server.port) else { return eventLoop.makeFailedFuture(Failure(.connect, "the port is not one")) }
         let host = server.bareHost
         if let address = try? SocketAddress(ipAddress: host, port: server.port) { return eventLoop.makeSucceededFuture([address]) }
-        // getaddrinfo blocks; it has no place on an event loop or a cooperative thread.
-        return NIOThreadPool.singleton.runIfActive(eventLoop: eventLoop) { try Self.resolve(host, port: server.port) }
-    }
-
-    private static func resolve(_ host: String, port: Int) throws -> [SocketAddress] {
-        var hints = addrinfo()
-        hints.ai_family = AF_UNSPEC
-        hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
-        var list: UnsafeMutablePointer<addrinfo>?
-        guard !host.utf8.contains(0), getaddrinfo(host, String(port), &hints, &list) == 0 else {
-            throw Failure(.nameResolution, "the server's name has no address")
-        }
-        defer { freeaddrinfo(list) }
-        var found: [SocketAddress] = []
-        var entry = list
-        while let current = entry {
-            if let address = current.pointee.ai_addr {
-                let raw = UnsafeRawPointer(address)
-                switch current.pointee.ai_family {
-                case AF_INET: found.append(SocketAddress(raw.loadUnaligned(as: sockaddr_in.self), host: host))
-                case AF_INET6: found.append(SocketAddress(raw.loadUnaligned(as: sockaddr_in6.self), host: host))
-                default: break
-                }
-            }
-            entry = current.pointee.ai_next
-        }
-        guard !found.isEmpty else { throw Failure(.nameResolution, "the server's name has no address") }
-        return found
+        return resolver.addresses(of: host, port: server.port, on: eventLoop)
     }
 }
 

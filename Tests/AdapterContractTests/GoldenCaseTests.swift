@@ -26,6 +26,39 @@ struct GoldenCaseTests {
         #expect(missing.isEmpty)
         #expect(kinds.count >= 12)
     }
+
+    /// Whatever the written table makes of an answer stands in an example too: outcome, class and part.
+    @Test(arguments: InstalledChannels.names)
+    func coverEveryClassOfTheTable(_ channel: String) throws {
+        let written = try #require(try InstalledChannels.spec(channel)["errors"]?.arrayValue).map { row in
+            ["outcome", "class", "of"].compactMap { row[$0]?.stringValue }.joined(separator: " ")
+        }
+        let shown = exchanges(channel).map { _, outcome in
+            [outcome.kind.rawValue, outcome.errorClass?.rawValue, outcome.part?.caseText].compactMap(\.self).joined(separator: " ")
+        }
+        #expect(Set(written).subtracting(shown).sorted() == [])
+    }
+
+    /// Whatever a transport can fail of stands in an example.
+    @Test(arguments: InstalledChannels.names)
+    func coverEveryFailureOfTheTransport(_ channel: String) {
+        var http: Set<HTTPFailure.Reason> = []
+        var mail: Set<MailFailure.Reason> = []
+        for (exchange, _) in exchanges(channel) {
+            if case .http(_, .failure(let failure)) = exchange { http.insert(failure.reason) }
+            if case .mail(_, .failed(let failure, _)) = exchange { mail.insert(failure.reason) }
+        }
+        #expect(http.isEmpty || http == Set(HTTPFailure.Reason.allCases))
+        #expect(mail.isEmpty || mail == Set(MailFailure.Reason.allCases))
+        #expect(http.isEmpty != mail.isEmpty)
+    }
+
+    private func exchanges(_ channel: String) -> [(GoldenCase.Exchange, ExpectedOutcome)] {
+        InstalledChannels.cases.compactMap { golden in
+            guard golden.channel.rawValue == channel, case .exchange(let exchange?, let outcome) = golden.check else { return nil }
+            return (exchange, outcome)
+        }
+    }
 }
 
 @Suite("Reading golden cases")

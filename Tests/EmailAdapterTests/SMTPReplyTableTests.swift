@@ -4,102 +4,6 @@ import Testing
 @testable import EmailAdapter
 
 @Suite struct SMTPReplyTableTests {
-    struct Case: Sendable, CustomTestStringConvertible {
-        var phase: MailPhase
-        var reply: String
-        var text: String
-        var expected: String
-        var testDescription: String { "\(reply) \(text) at \(phase.rawValue)" }
-
-        init(_ phase: MailPhase, _ reply: String, _ expected: String) {
-            self.init(phase, reply, "", expected)
-        }
-
-        init(_ phase: MailPhase, _ reply: String, _ text: String, _ expected: String) {
-            self.phase = phase
-            self.reply = reply
-            self.text = text
-            self.expected = expected
-        }
-    }
-
-    static let cases: [Case] = [
-        // The connection and the account.
-        Case(.greeting, "421", "throttled provider_unavailable"), Case(.greeting, "450", "throttled provider_unavailable"),
-        Case(.greeting, "554", "channelFault policy"), Case(.greeting, "521", "channelFault configuration"),
-        Case(.greeting, "556", "channelFault configuration"),
-        Case(.ehlo, "502 5.5.1", "channelFault configuration"), Case(.ehlo, "421 4.3.2", "throttled provider_unavailable"),
-        Case(.startTLS, "454 4.7.0", "throttled provider_unavailable"), Case(.startTLS, "501", "channelFault configuration"),
-        Case(.auth, "535 5.7.8", "channelFault authentication"), Case(.auth, "534 5.7.9", "channelFault authentication"),
-        Case(.auth, "538 5.7.11", "channelFault authentication"), Case(.auth, "535", "channelFault authentication"),
-        Case(.auth, "454 4.7.0", "throttled provider_unavailable"), Case(.auth, "432 4.7.12", "throttled provider_unavailable"),
-        Case(.auth, "504 5.5.4", "channelFault configuration"), Case(.mail, "530 5.7.0", "channelFault authentication"),
-        Case(.mail, "530", "channelFault authentication"), Case(.rcpt, "530 5.7.1", "channelFault authentication"),
-        // The sender.
-        Case(.mail, "550 5.1.8", "channelFault configuration"), Case(.mail, "501 5.1.7", "channelFault configuration"),
-        Case(.rcpt, "550 5.1.8", "channelFault configuration"), Case(.mail, "501", "channelFault configuration"),
-        Case(.mail, "553", "channelFault configuration"), Case(.mail, "553 5.7.1", "channelFault configuration"),
-        Case(.rcpt, "553 5.7.1", "<a@b>: Sender address rejected: not owned by user", "channelFault configuration"),
-        Case(.mail, "550 5.7.1", "channelFault policy"), Case(.mail, "503 5.5.1", "channelFault configuration"),
-        Case(.mail, "552 5.3.4", "rejected content_rejected message"),
-        Case(.mail, "552", "rejected content_rejected message"), Case(.mail, "421 4.7.0", "throttled throttled"),
-        Case(.mail, "452 4.3.1", "deferred provider_unavailable"),
-        // The recipient.
-        Case(.rcpt, "550 5.1.1", "rejected recipient_invalid deadEndpoint"),
-        Case(.rcpt, "550 5.1.6", "rejected recipient_invalid deadEndpoint"),
-        Case(.rcpt, "556 5.1.10", "rejected recipient_invalid deadEndpoint"), Case(.rcpt, "550", "rejected recipient_invalid deadEndpoint"),
-        Case(.rcpt, "550 4.1.1", "rejected recipient_invalid deadEndpoint"), Case(.rcpt, "551", "rejected recipient_invalid endpoint"),
-        Case(.rcpt, "553", "rejected recipient_invalid endpoint"), Case(.rcpt, "550 5.1.2", "rejected recipient_invalid endpoint"),
-        Case(.rcpt, "553 5.1.3", "rejected recipient_invalid endpoint"), Case(.rcpt, "550 5.2.1", "rejected recipient_invalid endpoint"),
-        Case(.rcpt, "525 5.7.13", "rejected recipient_invalid endpoint"), Case(.rcpt, "550 5.7.17", "rejected recipient_invalid endpoint"),
-        Case(.rcpt, "550 5.7.18", "rejected recipient_invalid endpoint"), Case(.rcpt, "556", "rejected recipient_invalid endpoint"),
-        Case(.rcpt, "521", "rejected recipient_invalid endpoint"),
-        Case(.finalDot, "550 5.1.1", "rejected recipient_invalid endpoint"), Case(.finalDot, "550", "rejected policy message"),
-        Case(.rcpt, "550", "Mailbox full, over quota", "deferred recipient_invalid 3600"),
-        Case(.rcpt, "550", "Your IP is listed at spam.example", "rejected policy message"),
-        Case(.rcpt, "550 5.7.1", "rejected policy message"), Case(.rcpt, "550 5.7.0", "rejected policy message"),
-        Case(.rcpt, "554", "rejected policy message"),
-        Case(.rcpt, "554 5.7.1", "<a@b>: Relay access denied", "channelFault configuration"),
-        Case(.rcpt, "550", "we do not relay: Unable to relay", "channelFault configuration"),
-        Case(.rcpt, "552 5.2.2", "deferred recipient_invalid 3600"), Case(.rcpt, "452 4.2.2", "deferred recipient_invalid 3600"),
-        Case(.rcpt, "552", "deferred recipient_invalid 3600"),
-        // Slower, later.
-        Case(.rcpt, "450 4.7.1", "throttled throttled 300"),
-        Case(.rcpt, "451 4.7.1", "Greylisted, try again in 120 seconds", "throttled throttled 120"),
-        Case(.rcpt, "450 4.2.0", "throttled throttled 300"), Case(.rcpt, "451", "Please try again later", "throttled throttled 300"),
-        Case(.rcpt, "450 4.3.2", "greylisting in action, come back in 00:04:57", "throttled throttled 297"),
-        Case(.rcpt, "450 4.3.2", "try again later", "deferred provider_unavailable"),
-        Case(.rcpt, "451", "deferred provider_unavailable"), Case(.rcpt, "450 4.2.1", "throttled throttled"),
-        Case(.finalDot, "421 4.7.28", "throttled throttled"),
-        Case(.finalDot, "451 4.7.650", "throttled throttled"), Case(.mail, "451 4.7.500", "throttled throttled"),
-        Case(.rcpt, "452 4.5.3", "throttled throttled 60"),
-        Case(.rcpt, "452", "deferred provider_unavailable"), Case(.rcpt, "550 5.4.1", "deferred recipient_invalid 3600"),
-        Case(.rcpt, "450 4.1.1", "deferred recipient_invalid"),
-        Case(.rcpt, "450 4.7.25", "deferred policy"), Case(.finalDot, "550 5.4.5", "throttled throttled 3600"),
-        Case(.rcpt, "421", "throttled provider_unavailable"),
-        Case(.finalDot, "421", "throttled provider_unavailable"), Case(.finalDot, "451 4.3.0", "deferred provider_unavailable"),
-        Case(.finalDot, "452 4.3.1", "deferred provider_unavailable"),
-        // The content.
-        Case(.finalDot, "554 5.7.1", "rejected policy message"), Case(.finalDot, "554", "rejected policy message"),
-        Case(.finalDot, "552", "rejected content_rejected message"),
-        Case(.finalDot, "552 5.2.3", "rejected content_rejected message"),
-        Case(.finalDot, "554 5.6.0", "rejected content_rejected message"),
-        Case(.rcpt, "553 5.6.7", "rejected content_rejected message"), Case(.finalDot, "554 5.4.6", "rejected policy message"),
-        Case(.data, "503 5.5.1", "rejected internal message"),
-        Case(.rcpt, "555", "rejected internal message"), Case(.data, "554", "rejected policy message"),
-        // The sender's domain.
-        Case(.finalDot, "550 5.7.20", "channelFault policy"), Case(.finalDot, "550 5.7.23", "channelFault policy"),
-        Case(.finalDot, "550 5.7.25", "channelFault policy"),
-        Case(.finalDot, "550 5.7.26", "channelFault policy"), Case(.mail, "550 5.7.27", "channelFault policy"),
-        Case(.finalDot, "550 5.7.30", "channelFault policy"),
-        Case(.finalDot, "550 5.7.515", "channelFault policy"), Case(.finalDot, "554 5.7.60", "channelFault configuration"),
-        Case(.finalDot, "550 5.7.28", "throttled throttled 3600"),
-        // What nobody told us about.
-        Case(.rcpt, "499", "deferred provider_unavailable"), Case(.rcpt, "599 5.9.9", "rejected policy message"),
-        Case(.rcpt, "354", "deferred provider_unavailable"),
-        Case(.finalDot, "252", "deferred provider_unavailable"),
-    ]
-
     static func show(_ outcome: DeliveryOutcome) -> String {
         func wait(_ duration: Duration?) -> String { duration.map { " \(Int($0.inSeconds))" } ?? "" }
         return switch outcome {
@@ -112,14 +16,9 @@ import Testing
         }
     }
 
-    private static func reply(_ codes: String, _ text: String) -> SMTPReply {
+    static func reply(_ codes: String, _ text: String = "") -> SMTPReply {
         let parts = codes.split(separator: " ")
         return SMTPReply(code: Int(parts[0]) ?? 0, enhanced: parts.count > 1 ? SMTPReply.EnhancedCode(parts[1]) : nil, lines: [text])
-    }
-
-    @Test(arguments: cases) func meaning(_ test: Case) {
-        let outcome = SMTPReplyTable.outcome(of: Self.reply(test.reply, test.text), in: test.phase)
-        #expect(Self.show(outcome) == test.expected)
     }
 
     @Test func showsTheCodesAndNeverTheText() {

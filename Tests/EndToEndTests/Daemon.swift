@@ -36,7 +36,8 @@ final class Daemon: Sendable {
         \(more)
         """.write(to: configURL, atomically: true, encoding: .utf8)
         _ = try await Self.run(
-            ["organizations", "create", "--config", configURL.path, "--id", Self.organization, "--name", "Voorbeeld BV"] + (seeded ? [] : ["--no-seed"]))
+            ["organizations", "create", "--config", configURL.path, "--id", Self.organization, "--name", "Voorbeeld BV"]
+                + (seeded ? [] : ["--no-seed"]))
         adminToken = try await Self.run(
             ["keys", "create", "--config", configURL.path, "--organization", Self.organization, "--name", "test", "--role", "admin"])
         try await start()
@@ -59,7 +60,9 @@ final class Daemon: Sendable {
     static func run(_ arguments: [String]) async throws -> String {
         let process = try RunningProcess(binary, arguments)
         let (status, output, errors) = await process.result()
-        guard status == 0 else { throw Failure(description: "gatewayd \(arguments.joined(separator: " ")) ended with \(status): \(errors)") }
+        guard status == 0 else {
+            throw Failure(description: "gatewayd \(arguments.joined(separator: " ")) ended with \(status): \(errors)")
+        }
         return output.trimmingCharacters(in: .whitespacesAndNewlines)
     }
 
@@ -84,16 +87,25 @@ final class Daemon: Sendable {
 
     /// Ends the daemon as a power cut would.
     func killHard() async {
-        guard let running = process.withLock({ $0 }) else { return }
-        kill(running.pid, SIGKILL)
-        _ = await running.result()
+        signal(SIGKILL)
+        _ = await ended()
     }
 
-    /// Asks the daemon to stop; answers its exit status and what it logged.
-    func stop() async -> (status: Int32, log: String) {
+    func signal(_ number: Int32) {
+        if let running = process.withLock({ $0 }) { kill(running.pid, number) }
+    }
+
+    /// Exit status and log, once the daemon has ended; it can be started again.
+    func ended() async -> (status: Int32, log: String) {
         guard let running = process.withLock({ $0 }) else { return (0, "") }
-        kill(running.pid, SIGTERM)
         let (status, _, errors) = await running.result()
+        return (status, errors)
+    }
+
+    /// Asks the daemon to stop and takes its folder away; answers its exit status and what it logged.
+    func stop() async -> (status: Int32, log: String) {
+        signal(SIGTERM)
+        let (status, errors) = await ended()
         await http.shutdown()
         try? FileManager.default.removeItem(at: folder)
         return (status, errors)
@@ -110,12 +122,42 @@ final class Daemon: Sendable {
         var headers = [HTTPHeader("Authorization", "Bearer \(token ?? adminToken)")]
         if body != nil { headers.append(HTTPHeader("Content-Type", "application/json")) }
         let request = HTTPRequest(
-            method: method, url: url + path, headers: headers, body: body?.bytes ?? [], maximumReplyBytes: 8 << 20, isIdempotent: true,
+            method: method, url: url + path, headers: headers, body: body?.bytes ?? [], maximumReplyBytes: 64 << 20, isIdempotent: true,
             network: .trusted)
         switch try await http.send(request) {
         case .reply(let reply): return Reply(status: reply.status, json: (try? JSONValue(parsing: reply.body)) ?? .null)
         case .failure(let failure): throw Failure(description: "\(method) \(path): \(failure.message)")
         }
+    }
+
+    /// Looks again and again until there is something to be found; fails after a generous time.
+    func look<Found>(_ purpose: String, _ find: () async throws -> Found?) async throws -> Found {
+        let clock = ContinuousClock()
+        let end = clock.now + .seconds(90)
+        while true {
+            if let found = try await find() { return found }
+            guard clock.now < end else { throw Failure(description: "looked in vain \(purpose)") }
+            // So that looking does not take the time away from what is looked at.
+            try await Task.sleep(for: .milliseconds(20))
+        }
+    }
+
+    /// One delivery with its attempts.
+    func delivery(_ id: String) async throws -> JSONValue {
+        let reply = try await call("GET", "/api/v1/deliveries/\(id)")
+        guard reply.status == 200 else { throw Failure(description: "the delivery answers \(reply.status)") }
+        return reply.json
+    }
+
+    /// Follows one delivery until it is as wanted.
+    func delivery(_ id: String, until isDone: (JSONValue) -> Bool) async throws -> JSONValue {
+        var last = JSONValue.null
+        do {
+            return try await look("at a delivery") {
+                last = try await delivery(id)
+                return isDone(last) ? .some(last) : .none
+            }
+        } catch let failure as Failure { throw Failure(description: "\(failure): \(last.text)") }
     }
 
     /// All deliveries that match, over all pages.
@@ -131,15 +173,15 @@ final class Daemon: Sendable {
         return all
     }
 
-    /// Follows the live feed until `isDone` holds for the deliveries as they stand; fails after a generous time.
+    /// Looks until the deliveries as they stand are as wanted.
     func deliveries(_ query: String = "", until isDone: ([JSONValue]) -> Bool) async throws -> [JSONValue] {
-        let clock = ContinuousClock()
-        let end = clock.now + .seconds(60)
-        while true {
-            let now = try await deliveries(query)
-            if isDone(now) { return now }
-            guard clock.now < end else { throw Failure(description: "still after a minute: \(now.map { $0["status"]?.stringValue ?? "?" })") }
-        }
+        var last: [JSONValue] = []
+        do {
+            return try await look("at deliveries") {
+                last = try await deliveries(query)
+                return isDone(last) ? .some(last) : .none
+            }
+        } catch let failure as Failure { throw Failure(description: "\(failure): \(last.map { $0.text("status") })") }
     }
 }
 

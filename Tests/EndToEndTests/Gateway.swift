@@ -49,19 +49,71 @@ struct Gateway {
         return reply.json
     }
 
-    /// Follows one delivery until it has this status.
+    /// Accepts a message and answers the id of its one delivery.
+    func deliver(_ channel: String, to: String, _ content: JSONValue? = nil, key: String? = nil) async throws -> String {
+        let ids = try await message(channel, to: to, content ?? Self.content(of: channel), key: key).deliveryIDs
+        guard ids.count == 1 else { throw Daemon.Failure(description: "\(ids.count) deliveries instead of one") }
+        return ids[0]
+    }
+
+    /// Something that the channel can send.
+    static func content(of channel: String) -> JSONValue {
+        switch channel {
+        case "email": ["subject": "Hallo", "text": "Tekst"]
+        case "whatsapp": ["text": "Hallo"]
+        default: ["type": "order.paid", "data": ["id": 7]]
+        }
+    }
+
+    /// Follows one delivery until it has this status; answers it with its attempts.
     func delivery(_ id: String, until status: String) async throws -> JSONValue {
-        let all = try await daemon.deliveries { $0.first { $0.text("id") == id }?.text("status") == status }
-        return all.first { $0.text("id") == id } ?? .null
+        try await daemon.delivery(id) { $0.text("status") == status }
+    }
+
+    /// The first entry of the suppression list, once there is one.
+    func suppression() async throws -> JSONValue {
+        try await daemon.look("for a suppression") {
+            let listed = try await daemon.call("GET", "/api/v1/suppressions").json["suppressions"]?.arrayValue ?? []
+            return listed.first
+        }
+    }
+
+    /// How often the provider got this delivery, by the id on the wire.
+    func arrivals(of id: String) -> Int {
+        providers.smtp.received().count { $0.messageID?.contains(id) == true }
+            + providers.webhook.received().count { $0.request.header("webhook-id") == id }
+            + providers.whatsapp.received().count { $0.message.text("biz_opaque_callback_data").hasPrefix(id) }
     }
 
     static let sentQuote: JSONValue = [
-        "quoteNumber": "2026-001", "leadId": "lead-1", "totalCents": 125_000, "consumerName": "Jan Jansen", "consumerEmail": "jan@klant.example",
+        "quoteNumber": "2026-001", "leadId": "lead-1", "totalCents": 125_000, "consumerName": "Jan Jansen",
+        "consumerEmail": "jan@klant.example",
         "consumerPhone": "06 12345678", "agentName": "Anna", "agentEmail": "anna@voorbeeld.example", "organizationName": "Voorbeeld BV",
     ]
 }
 
 extension JSONValue {
+    /// Each attempt in short: `accepted`, `deferred connection`, `throttled throttled uncounted`.
+    var attempts: [String] {
+        (self["attempts"]?.arrayValue ?? []).map { attempt in
+            let parts = [attempt.text("outcome"), attempt.text("class"), attempt["counted"] == false ? "uncounted" : ""]
+            return parts.filter { !$0.isEmpty }.joined(separator: " ")
+        }
+    }
+
+    /// How a delivery stands, in short: `failed rejected recipient_invalid [550 5.1.1] after 1`.
+    var standing: String {
+        var parts = [text("status"), text("reason")]
+        if let error = self["lastError"] {
+            parts.append(error.text("class"))
+            if let code = error["code"]?.stringValue { parts.append("[\(code)]") }
+        }
+        parts.append("after \(self["attemptCount"]?.intValue ?? -1)")
+        return parts.filter { !$0.isEmpty }.joined(separator: " ")
+    }
+
+    var isPossibleDuplicate: Bool { self["flags"]?.arrayValue?.contains("possibleDuplicate") == true }
+
     /// The ids of the deliveries in an answer.
     var deliveryIDs: [String] { (self["deliveries"]?.arrayValue ?? []).map { $0.text("id") } }
 }

@@ -10,7 +10,8 @@ struct PythonPeer {
         let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
         let venv = environment["GATEWAYD_TEST_VENV"] ?? root.appending(path: ".venv").path
         process = try RunningProcess(
-            URL(filePath: venv + "/bin/python3"), ["-u", root.appending(path: "Tests/Peers/\(script)").path] + arguments, environment: environment)
+            URL(filePath: venv + "/bin/python3"), ["-u", root.appending(path: "Tests/Peers/\(script)").path] + arguments,
+            environment: environment)
     }
 
     /// The next line that holds the text, as JSON.

@@ -22,11 +22,14 @@ struct QuoteRoadTests {
             #expect(again.status == 409)
             #expect(again.json.text("code") == "quote_already_accepted")
 
-            let deliveries = try await gateway.daemon.deliveries("&quoteId=q-1") { $0.count == 5 && $0.allSatisfy { $0.text("status") == "succeeded" } }
+            let deliveries = try await gateway.daemon.deliveries("&quoteId=q-1") {
+                $0.count == 5 && $0.allSatisfy { $0.text("status") == "succeeded" }
+            }
             #expect(deliveries.count { $0.text("trigger") == "quote_accepted" } == 3)
             #expect(gateway.providers.smtp.count == 3)
             #expect(gateway.providers.whatsapp.count == 2)
-            #expect(gateway.providers.smtp.received().contains { $0.text.contains("2026-001") && $0.recipients == ["anna@voorbeeld.example"] })
+            #expect(
+                gateway.providers.smtp.received().contains { $0.text.contains("2026-001") && $0.recipients == ["anna@voorbeeld.example"] })
 
             let explained = try await gateway.daemon.call("GET", "/api/v1/deliveries/\(deliveries[0].text("id"))/explain")
             #expect(explained.json.text("summary").contains("accepted it after 1 try"))
@@ -89,6 +92,8 @@ struct QuoteRoadTests {
         let token = gateway.daemon.adminToken
         let (status, log) = await gateway.stop()
         #expect(status == 0)
-        for secret in ["geheim@", "Onderwerp", "Inhoud", token, gateway.providers.whatsappAccessToken.reveal()] { #expect(!log.contains(secret)) }
+        for secret in ["geheim@", "Onderwerp", "Inhoud", token, gateway.providers.whatsappAccessToken.reveal()] {
+            #expect(!log.contains(secret))
+        }
     }
 }

@@ -78,14 +78,17 @@ final class RunningProcess: Sendable {
                 (Self.completeLines(state[keyPath: stream]).first { $0.contains(text) }, state.open == 0)
             }
             if found != nil || isOver { return found }
-            _ = await withCheckedContinuation { continuation in
-                let isOver = state.withLock { state in
-                    if state.open == 0 || Self.completeLines(state[keyPath: stream]).contains(where: { $0.contains(text) }) { return true }
-                    state.lineWaiters.append((text, continuation))
-                    return false
-                }
-                if isOver { continuation.resume(returning: nil) }
-            } as String?
+            _ =
+                await withCheckedContinuation { continuation in
+                    let isOver = state.withLock { state in
+                        if state.open == 0 || Self.completeLines(state[keyPath: stream]).contains(where: { $0.contains(text) }) {
+                            return true
+                        }
+                        state.lineWaiters.append((text, continuation))
+                        return false
+                    }
+                    if isOver { continuation.resume(returning: nil) }
+                } as String?
         }
     }
 

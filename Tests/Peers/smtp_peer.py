@@ -1,8 +1,8 @@
 """A mail server that nobody of this project wrote (aiosmtpd), for tests that send to it.
 
 Prints one JSON object a line on standard output: first `{"port": N}`, then for each message `{"sender", "recipients", "data_base64"}` and
-after it the message as Python's `email` package reads it: `{"subject", "from", "to", "text", "html", "attachments"}`. Ends when standard
-input ends.
+after it the message as Python's `email` package reads it: `{"defects", "message_id", "subject", "from", "to", "text", "html",
+"attachments"}`. Ends when standard input ends.
 """
 
 import argparse
@@ -30,6 +30,12 @@ def parsed(data):
         return None if part is None else part.get_content()
 
     return {
+        "defects": [
+            f"{part.get_content_type()}: {type(defect).__name__} {defect}"
+            for part in message.walk()
+            for defect in [*part.defects, *(fault for value in part.values() for fault in getattr(value, "defects", ()))]
+        ],
+        "message_id": message["message-id"],
         "subject": message["subject"],
         "from": message["from"],
         "to": message["to"],

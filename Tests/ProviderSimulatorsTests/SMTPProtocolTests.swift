@@ -1,6 +1,7 @@
 import AdapterKit
 import NIOCore
 import Testing
+import WireTestKit
 
 @testable import ProviderSimulators
 
@@ -123,9 +124,9 @@ struct SMTPProtocolTests {
 
     @Test("speaks TLS after STARTTLS or from the first byte, and forgets what came before")
     func tls() async throws {
-        try await TestCertificate.withFiles { files in
+        try await TestAuthority.with(names: "DNS:localhost") { authority in
             var options = SMTPSimulator.Options()
-            options.tls = SMTPSimulator.TLS(certificateChain: files.chainFile, privateKey: files.keyFile)
+            options.certificate = authority.certificate
             options.credentials = SMTPSimulator.Credentials(username: "u", password: "p")
             options.authOnlyOverTLS = true
             let server = try await SMTPSimulator.start(options: options)
@@ -144,7 +145,7 @@ struct SMTPProtocolTests {
             #expect(try await client.mail().hasPrefix("250"))
             await server.stop()
 
-            options.tls?.isImplicit = true
+            options.isTLSImplicit = true
             let implicit = try await SMTPSimulator.start(options: options)
             let other = try await WireClient(port: implicit.port)
             try await other.startTLS()

@@ -57,7 +57,7 @@ struct StatusCallbackTests {
         options.verifyToken = Secret("a token & more")
         let gateway = try await Listener.start(host: "127.0.0.1", port: 0, group: MultiThreadedEventLoopGroup.singleton) {
             channel, number in
-            try HTTPServerHandler.install(on: channel, connection: number, clock: SystemClock()) { request in
+            try HTTPServerHandler.install(on: channel, connection: number, gate: HoldGate(), clock: SystemClock()) { request in
                 let isRight = request.query("hub.mode") == "subscribe" && request.query("hub.verify_token") == "a%20token%20%26%20more"
                 guard isRight, let challenge = request.query("hub.challenge") else { return .answer(HTTPAnswer(403)) }
                 return .answer(HTTPAnswer(200, body: Array((request.path == "/liar" ? "x" + challenge : challenge).utf8)))

@@ -15,7 +15,9 @@ struct Dialogue {
     static let credentials = MailServer.Credentials(username: "user", password: Secret("pass"))
 
     /// A session that has been greeted by a server with these capabilities and stands between transactions.
-    static func opened(_ capabilities: String...) -> Dialogue {
+    static func opened(_ capabilities: String...) -> Dialogue { opened(with: capabilities) }
+
+    static func opened(with capabilities: [String]) -> Dialogue {
         var dialogue = Dialogue()
         _ = dialogue.session.connected()
         _ = dialogue.say(220)

@@ -1,13 +1,8 @@
 import NIOCore
 import NIOPosix
 import NIOSSL
+import ProviderSimulators
 import Synchronization
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#endif
 
 /// An SMTP server on loopback that does what its script says.
 final class ScriptedServer: Sendable {
@@ -16,7 +11,11 @@ final class ScriptedServer: Sendable {
         case sayThenClose(String)
         case close
         case reset
+        /// Nothing, now and from then on.
         case silence
+        case sayThenStopReading(String)
+        /// Answer 250 when the test lets it.
+        case hold
         /// Answer 250 when so many messages have come in on all connections.
         case whenMessages(Int)
     }
@@ -50,7 +49,7 @@ final class ScriptedServer: Sendable {
     let events: AsyncStream<Event>
     private let tell: AsyncStream<Event>.Continuation
     private let state = Mutex(Log())
-    private let channel = Mutex<(any Channel)?>(nil)
+    private let listener = Mutex<Listener?>(nil)
 
     init(_ script: Script) {
         self.script = script
@@ -58,40 +57,39 @@ final class ScriptedServer: Sendable {
     }
 
     var log: Log { state.withLock { $0 } }
-    var port: Int { channel.withLock { $0?.localAddress?.port ?? 0 } }
+    var port: Int { listener.withLock { $0?.port ?? 0 } }
 
-    func start(host: String = "127.0.0.1") async throws {
-        let bound = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
-            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
-            .childChannelInitializer { channel in
-                channel.eventLoop.makeCompletedFuture {
-                    let handler = Handler(server: self)
-                    if self.script.implicitTLS, let tls = self.script.tls {
-                        try channel.pipeline.syncOperations.addHandler(NIOSSLServerHandler(context: tls))
-                    }
-                    try channel.pipeline.syncOperations.addHandler(handler)
-                }
+    func start() async throws {
+        let group = MultiThreadedEventLoopGroup.singleton
+        let listening = try await Listener.start(host: "127.0.0.1", port: 0, group: group) { channel, number in
+            if self.script.implicitTLS, let tls = self.script.tls {
+                try channel.pipeline.syncOperations.addHandler(NIOSSLServerHandler(context: tls))
             }
-            .bind(host: host, port: 0).get()
-        channel.withLock { $0 = bound }
+            try channel.pipeline.syncOperations.addHandler(Handler(server: self, number: number))
+        }
+        listener.withLock { $0 = listening }
     }
 
-    func stop() async {
-        try? await channel.withLock { $0 }?.close()
-    }
+    /// Closes the socket and every connection.
+    func stop() async { await listener.withLock { $0 }?.stop() }
 
     /// Waits until this has happened.
     func sees(_ wanted: Event) async {
         for await event in events where event == wanted { return }
     }
 
-    fileprivate func connect() -> Int {
-        let number = state.withLock { log in
-            log.connections += 1
-            return log.connections
+    /// Gives every answer that is held.
+    func release() {
+        let held = state.withLock { log in
+            defer { log.held = [] }
+            return log.held
         }
+        for answer in held { answer() }
+    }
+
+    fileprivate func connected(_ number: Int) {
+        state.withLock { $0.connections += 1 }
         tell.yield(.connected(number))
-        return number
     }
 
     fileprivate func note(_ command: String, on connection: Int) {
@@ -123,16 +121,20 @@ extension ScriptedServer {
         typealias OutboundOut = ByteBuffer
 
         private let server: ScriptedServer
-        private var number = 0
+        private let number: Int
         private var transaction = 0
         private var pending: [UInt8] = []
         private var message: [UInt8]?
         private var hasSpokenInBody = false
+        private var isSilent = false
 
-        init(server: ScriptedServer) { self.server = server }
+        init(server: ScriptedServer, number: Int) {
+            self.server = server
+            self.number = number
+        }
 
         func channelActive(context: ChannelHandlerContext) {
-            number = server.connect()
+            server.connected(number)
             act(server.script.greeting, context)
         }
 
@@ -199,11 +201,14 @@ extension ScriptedServer {
                 say(text, context)
                 context.close(promise: nil)
             case .close: context.close(promise: nil)
-            case .reset:
-                // Closing without lingering makes the kernel send a reset.
-                let isSet = (context.channel as? any SocketOptionProvider)?.setSoLinger(linger(l_onoff: 1, l_linger: 0))
-                if isSet != nil { context.close(promise: nil) }
-            case .silence: break
+            case .reset: context.channel.reset()
+            case .silence: isSilent = true
+            case .sayThenStopReading(let text):
+                // With a small window, so that a large message does not vanish into the system's buffers.
+                context.channel.setOption(.socketOption(.so_rcvbuf), value: 4096).whenFailure { _ in }
+                context.channel.setOption(.autoRead, value: false).whenFailure { _ in }
+                say(text, context)
+            case .hold: act(.whenMessages(.max), context)
             case .whenMessages(let count):
                 let channel = context.channel
                 server.hold(until: count) { channel.writeAndFlush(ByteBuffer(string: "250 2.0.0 taken\r\n"), promise: nil) }
@@ -211,6 +216,7 @@ extension ScriptedServer {
         }
 
         private func say(_ text: String, _ context: ChannelHandlerContext) {
+            guard !isSilent else { return }
             context.writeAndFlush(wrapOutboundOut(ByteBuffer(string: text + "\r\n")), promise: nil)
         }
     }

@@ -10,14 +10,15 @@ public struct HTTPRequest: Hashable, Sendable {
     /// Names and values without CR, LF or NUL; the transport refuses others.
     public var headers: [HTTPHeader]
     public var body: [UInt8]
-    /// Until the TCP connection stands.
+    /// Until the connection stands, with TLS where it is used.
     public var connectTimeout: Duration
-    /// For the whole transfer, from its start.
+    /// For the whole transfer, waiting for a free connection included.
     public var timeout: Duration
     /// How much of the reply's body is kept; what exceeds it is dropped and the reply still judged by its status.
     public var maximumReplyBytes: Int
-    /// Whether the far end collapses two equal requests. Where it does not, the transport uses a fresh connection: a reused one may die
-    /// before the reply, and the request would be sent twice or be in doubt.
+    /// Whether the far end collapses two equal requests, so that one in doubt may be made again.
+    ///
+    /// Only then is a kept connection used for it: one may have died unseen, and the request on it is in doubt. Each request is sent once.
     public var isIdempotent: Bool
     public var network: NetworkPolicy
 
@@ -95,7 +96,7 @@ public struct HTTPFailure: Hashable, Sendable {
     }
 
     public var reason: Reason
-    /// At least one byte of the request had left when it failed: the far end may have acted on it.
+    /// At least one byte of the request had been handed to a connection, so that the far end may have acted on it.
     public var mayHaveArrived: Bool
     /// A summary without addresses, URLs or content.
     public var message: String

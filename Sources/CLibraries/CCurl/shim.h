@@ -3,9 +3,14 @@
 
 #include <curl/curl.h>
 
+#if LIBCURL_VERSION_NUM < 0x075000
+#error "libcurl 7.80 or later is needed: it is the first that can be kept from sending a request twice"
+#endif
+
 // The variadic calls of libcurl, one wrapper for each type of argument.
 
 typedef size_t (*gateway_data_callback)(char *data, size_t size, size_t count, void *context);
+typedef int (*gateway_request_callback)(void *context, char *remote, char *local, int remote_port, int local_port);
 typedef curl_socket_t (*gateway_open_callback)(void *context, curlsocktype purpose, struct curl_sockaddr *address);
 typedef int (*gateway_socket_callback)(CURL *easy, curl_socket_t socket, int what, void *context, void *assigned);
 typedef int (*gateway_timer_callback)(CURLM *multi, long timeout, void *context);
@@ -34,6 +39,11 @@ static inline CURLcode gateway_easy_set_open_callback(CURL *easy, gateway_open_c
     return curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, value);
 }
 
+// Called each time that the request is about to be handed to a connection.
+static inline CURLcode gateway_easy_set_request_callback(CURL *easy, gateway_request_callback value) {
+    return curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, value);
+}
+
 // The body is copied.
 static inline CURLcode gateway_easy_set_body(CURL *easy, const void *body, curl_off_t length) {
     CURLcode code = curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, length);
@@ -60,10 +70,6 @@ static inline CURLcode gateway_easy_set_detached_resolver(CURL *easy) {
 }
 
 static inline CURLcode gateway_easy_get_long(CURL *easy, CURLINFO info, long *value) {
-    return curl_easy_getinfo(easy, info, value);
-}
-
-static inline CURLcode gateway_easy_get_offset(CURL *easy, CURLINFO info, curl_off_t *value) {
     return curl_easy_getinfo(easy, info, value);
 }
 

@@ -115,7 +115,8 @@ struct LaneState: Sendable {
 
     mutating func claimed(_ claim: Claim, verdicts new: [DeliveryID: SuppressionGate.Verdict], at now: Timestamp) {
         storeWaitUntil = nil
-        nextDue = claim.isFull ? now : claim.nextDue
+        // What was told while the claim was on its way may not be in it, and stands.
+        if let next = claim.isFull ? now : claim.nextDue { note(dueAt: next) }
         for claimed in claim.deliveries {
             verdicts[claimed.delivery.id] = new[claimed.delivery.id]
             queue.add(claimed)

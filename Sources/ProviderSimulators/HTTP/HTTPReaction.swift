@@ -6,15 +6,19 @@ public indirect enum HTTPReaction: Hashable, Sendable {
     /// Sends the head and half of the body, then ends the connection. An answer without a body breaks off within its head.
     case partial(HTTPAnswer)
     case fault(WireFault)
+    /// Sends these bytes as they are; then ends the connection, or leaves it open and answers nothing more on it.
+    case raw([UInt8], thenClose: Bool)
     case after(Duration, HTTPReaction)
+    /// Waits until the simulator's `release()` lets it go.
+    case held(HTTPReaction)
 
     /// The status that goes out, or `nil` when none does.
     public var status: Int? {
         switch self {
         case .answer(let answer): answer.status
         case .partial(let answer): answer.body.isEmpty ? nil : answer.status
-        case .fault: nil
-        case .after(_, let reaction): reaction.status
+        case .fault, .raw: nil
+        case .after(_, let reaction), .held(let reaction): reaction.status
         }
     }
 }

@@ -14,26 +14,31 @@ final class HTTPServerHandler: ChannelInboundHandler {
     private let connection: Int
     private let raw: RawBytesHandler
     private let clock: any WallClock
+    private let gate: HoldGate
     private let respond: Responder
     private var head: HTTPRequestHead?
     private var body = ByteBuffer()
     private var isOversized = false
     private var timer: Scheduled<Void>?
+    private var isGone = false
 
-    init(connection: Int, raw: RawBytesHandler, clock: any WallClock, respond: @escaping Responder) {
+    private init(connection: Int, raw: RawBytesHandler, gate: HoldGate, clock: any WallClock, respond: @escaping Responder) {
         self.connection = connection
         self.raw = raw
+        self.gate = gate
         self.clock = clock
         self.respond = respond
     }
 
     /// The pipeline of a simulator's connection: keep-alive, pipelined requests one at a time, 400 for what is not HTTP.
-    static func install(on channel: any Channel, connection: Int, clock: any WallClock, respond: @escaping Responder) throws {
+    static func install(
+        on channel: any Channel, connection: Int, gate: HoldGate, clock: any WallClock, respond: @escaping Responder
+    ) throws {
         let raw = RawBytesHandler()
         try channel.pipeline.syncOperations.addHandler(raw)
         try channel.pipeline.syncOperations.configureHTTPServerPipeline(withErrorHandling: true)
         try channel.pipeline.syncOperations.addHandler(
-            HTTPServerHandler(connection: connection, raw: raw, clock: clock, respond: respond))
+            HTTPServerHandler(connection: connection, raw: raw, gate: gate, clock: clock, respond: respond))
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
@@ -62,7 +67,10 @@ final class HTTPServerHandler: ChannelInboundHandler {
             body: Array(body.readableBytesView), connection: connection, receivedAt: clock.now)
     }
 
-    func channelInactive(context: ChannelHandlerContext) { timer?.cancel() }
+    func channelInactive(context: ChannelHandlerContext) {
+        isGone = true
+        timer?.cancel()
+    }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) { context.close(promise: nil) }
 
@@ -75,15 +83,24 @@ final class HTTPServerHandler: ChannelInboundHandler {
         case .fault(.close): context.close(promise: nil)
         case .fault(.reset): context.channel.reset()
         case .fault(.hang): break
-        case .fault(.garbage):
-            raw.send(WireFault.garbageBytes, context.channel)
-            context.close(promise: nil)
+        case .fault(.garbage): perform(.raw(WireFault.garbageBytes, thenClose: true), keepAlive: keepAlive, context)
+        case .raw(let bytes, let thenClose):
+            raw.send(bytes, context.channel)
+            if thenClose { context.close(promise: nil) }
         case .after(let duration, let next):
-            let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
-            timer = context.eventLoop.scheduleTask(in: TimeAmount(duration)) {
-                let (handler, context) = bound.value
-                handler.perform(next, keepAlive: keepAlive, context)
-            }
+            timer = context.eventLoop.scheduleTask(in: TimeAmount(duration), later(next, keepAlive: keepAlive, context))
+        case .held(let next):
+            let goOn = later(next, keepAlive: keepAlive, context)
+            let eventLoop = context.eventLoop
+            gate.pass { eventLoop.execute(goOn) }
+        }
+    }
+
+    private func later(_ reaction: HTTPReaction, keepAlive: Bool, _ context: ChannelHandlerContext) -> @Sendable () -> Void {
+        let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
+        return {
+            let (handler, context) = bound.value
+            if !handler.isGone { handler.perform(reaction, keepAlive: keepAlive, context) }
         }
     }
 

@@ -10,6 +10,7 @@ final class SMTPMailbox: Sendable {
 
     let options: SMTPSimulator.Options
     let mails: Recorder<ReceivedMail>
+    let gate = HoldGate()
     private let clock: any WallClock
     private let state: Mutex<State>
 
@@ -20,7 +21,10 @@ final class SMTPMailbox: Sendable {
         state = Mutex(State(script: RuleScript(script)))
     }
 
-    func setScript(_ rules: [SMTPRule]) { state.withLock { $0.script = RuleScript(rules) } }
+    func setScript(_ rules: [SMTPRule]) {
+        gate.close()
+        state.withLock { $0.script = RuleScript(rules) }
+    }
 
     func action(at phase: SMTPRule.Phase, for recipients: [String]) -> SMTPRule.Action? {
         state.withLock { state in

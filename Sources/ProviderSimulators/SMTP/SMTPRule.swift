@@ -20,6 +20,8 @@ public struct SMTPRule: Hashable, Sendable, CountedRule {
         case closeAfterDot(recorded: Bool)
         /// Does the usual, and answers later. At `finalDot` the message counts as received at once.
         case delay(Duration)
+        /// Does the usual, and answers when `SMTPSimulator.release()` lets it. At `finalDot` the message counts as received at once.
+        case hold
     }
 
     public var phase: Phase

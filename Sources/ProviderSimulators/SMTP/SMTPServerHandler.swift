@@ -18,6 +18,7 @@ final class SMTPServerHandler: ChannelInboundHandler {
     /// Hung or closing: what comes is dropped.
     private var isDone = false
     private var timer: Scheduled<Void>?
+    private var isWaiting = false
 
     init(session: SMTPServerSession, tls: NIOSSLContext?) {
         self.session = session
@@ -45,7 +46,7 @@ final class SMTPServerHandler: ChannelInboundHandler {
         }
         var bytes = unwrapInboundIn(data)
         buffer.writeBuffer(&bytes)
-        if timer == nil { proceed(context) }
+        if !isWaiting { proceed(context) }
     }
 
     /// Takes the steps at hand, then input for more of them, until one has to wait or the input is used up.
@@ -66,13 +67,13 @@ final class SMTPServerHandler: ChannelInboundHandler {
         switch step {
         case .send(let answer): context.write(wrapOutboundOut(context.channel.allocator.buffer(string: answer.wire)), promise: nil)
         case .wait(let duration):
-            context.flush()
-            let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
-            timer = context.eventLoop.scheduleTask(in: TimeAmount(duration)) {
-                let (handler, context) = bound.value
-                handler.timer = nil
-                handler.proceed(context)
-            }
+            let goOn = pause(context)
+            timer = context.eventLoop.scheduleTask(in: TimeAmount(duration), goOn)
+            return false
+        case .hold:
+            let goOn = pause(context)
+            let eventLoop = context.eventLoop
+            session.mailbox.gate.pass { eventLoop.execute(goOn) }
             return false
         case .startTLS:
             context.flush()
@@ -83,6 +84,19 @@ final class SMTPServerHandler: ChannelInboundHandler {
         case .fault(let fault): disturb(fault, context)
         }
         return true
+    }
+
+    /// Lets input wait; what it returns goes on.
+    private func pause(_ context: ChannelHandlerContext) -> @Sendable () -> Void {
+        context.flush()
+        isWaiting = true
+        let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
+        return {
+            let (handler, context) = bound.value
+            guard !handler.isDone else { return }
+            handler.isWaiting = false
+            handler.proceed(context)
+        }
     }
 
     private func startTLS(_ context: ChannelHandlerContext) {

@@ -35,6 +35,7 @@ extension SMTPServerSession {
         switch mailbox.action(at: .body, for: envelope?.recipients ?? []) {
         case nil: []
         case .delay(let duration): [.wait(duration)]
+        case .hold: [.hold]
         case .reply(let answer): [.send(answer), .close]
         case .fault(let fault): [.fault(fault)]
         case .closeAfterDot: [.fault(.close)]
@@ -56,6 +57,7 @@ extension SMTPServerSession {
             mailbox.take(envelope, data(), connection: connection)
             return [.send(answer)]
         case .delay(let duration): return [.wait(duration)] + finish(envelope, size, data)
+        case .hold: return [.hold] + finish(envelope, size, data)
         case nil: return finish(envelope, size, data)
         }
     }

@@ -7,6 +7,8 @@ struct SMTPServerSession {
         case send(SMTPAnswer)
         /// Waits before the next step; input waits too.
         case wait(Duration)
+        /// Waits for `SMTPSimulator.release()` before the next step; input waits too.
+        case hold
         case startTLS
         case close
         case fault(WireFault)
@@ -74,6 +76,7 @@ struct SMTPServerSession {
         switch mailbox.action(at: phase, for: recipients) {
         case nil: return usual(&self)
         case .delay(let duration): return [.wait(duration)] + usual(&self)
+        case .hold: return [.hold] + usual(&self)
         case .reply(let answer) where answer.isPositive:
             let steps = usual(&self)
             return steps.first.map { if case .send = $0 { [.send(answer)] + steps.dropFirst() } else { steps } } ?? [.send(answer)]
@@ -97,7 +100,7 @@ struct SMTPServerSession {
         return [.send(SMTPAnswer(250, nil, lines.joined(separator: "\n")))]
     }
 
-    private var offersTLS: Bool { options.tls != nil && !isEncrypted }
+    private var offersTLS: Bool { options.certificate != nil && !isEncrypted }
     var offersAuth: Bool { options.credentials != nil && (isEncrypted || !options.authOnlyOverTLS) }
 
     private mutating func startTLS() -> [Step] {

@@ -14,7 +14,9 @@ extension SMTPSimulator {
         /// Announces AUTH only once the connection is encrypted.
         public var authOnlyOverTLS = false
         /// With a certificate STARTTLS is announced (RFC 3207).
-        public var tls: TLS?
+        public var certificate: ServerCertificate?
+        /// Speaks TLS from the first byte (RFC 8314, section 3.3) instead of offering STARTTLS.
+        public var isTLSImplicit = false
         /// Keeps what was received; without, messages are only counted and their bytes dropped, for benchmarks.
         public var keepMessages = true
         /// Lets the words of the magic recipients work: `bounce`, `greylist`, `full` and `slow` in a local part.
@@ -32,20 +34,6 @@ extension SMTPSimulator {
         public init(username: String, password: String) {
             self.username = username
             self.password = password
-        }
-    }
-
-    public struct TLS: Hashable, Sendable {
-        /// PEM files.
-        public var certificateChain: String
-        public var privateKey: String
-        /// Speaks TLS from the first byte (RFC 8314, section 3.3) instead of offering STARTTLS.
-        public var isImplicit: Bool
-
-        public init(certificateChain: String, privateKey: String, isImplicit: Bool = false) {
-            self.certificateChain = certificateChain
-            self.privateKey = privateKey
-            self.isImplicit = isImplicit
         }
     }
 }

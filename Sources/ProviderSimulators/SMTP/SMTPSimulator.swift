@@ -22,25 +22,14 @@ public final class SMTPSimulator: Sendable {
         eventLoopGroup: (any EventLoopGroup)? = nil, clock: any WallClock = SystemClock()
     ) async throws -> SMTPSimulator {
         let mailbox = SMTPMailbox(options: options, script: script, clock: clock)
-        var context: NIOSSLContext?
-        if let tls = options.tls { context = try await Self.context(tls) }
+        let context = try await options.certificate?.context()
         let group = eventLoopGroup ?? MultiThreadedEventLoopGroup.singleton
-        let listener = try await Listener.start(host: host, port: port, group: group) { [context] channel, number in
-            let isImplicit = options.tls?.isImplicit ?? false
-            if isImplicit, let context { try channel.pipeline.syncOperations.addHandler(NIOSSLServerHandler(context: context)) }
-            let session = SMTPServerSession(mailbox: mailbox, connection: number, isEncrypted: isImplicit)
+        let listener = try await Listener.start(host: host, port: port, group: group) { channel, number in
+            if options.isTLSImplicit, let context { try channel.pipeline.syncOperations.addHandler(NIOSSLServerHandler(context: context)) }
+            let session = SMTPServerSession(mailbox: mailbox, connection: number, isEncrypted: options.isTLSImplicit)
             try channel.pipeline.syncOperations.addHandler(SMTPServerHandler(session: session, tls: context))
         }
         return SMTPSimulator(listener: listener, mailbox: mailbox)
-    }
-
-    /// Reads the PEM files, on a thread that may block.
-    private static func context(_ tls: TLS) async throws -> NIOSSLContext {
-        try await NIOThreadPool.singleton.runIfActive {
-            let chain = try NIOSSLCertificate.fromPEMFile(tls.certificateChain).map(NIOSSLCertificateSource.certificate)
-            let key = try NIOSSLPrivateKey(file: tls.privateKey, format: .pem)
-            return try NIOSSLContext(configuration: .makeServerConfiguration(certificateChain: chain, privateKey: .privateKey(key)))
-        }
     }
 
     public var host: String { listener.host }
@@ -63,8 +52,11 @@ public final class SMTPSimulator: Sendable {
         try await mailbox.mails.wait(for: count, timeout: timeout, timer: listener.eventLoop)
     }
 
-    /// Replaces the script, for every connection and at once; its rules count from 1 again.
+    /// Replaces the script, for every connection and at once; its rules count and hold from the beginning again.
     public func setScript(_ rules: [SMTPRule]) { mailbox.setScript(rules) }
+
+    /// Lets go what the script holds, and what it would hold from now on.
+    public func release() { mailbox.gate.open() }
 
     /// Closes the socket and every connection, and ends every wait; once more does no harm.
     public func stop() async {

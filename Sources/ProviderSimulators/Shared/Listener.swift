@@ -1,9 +1,9 @@
-import NIOCore
+package import NIOCore
 import NIOPosix
 import Synchronization
 
 /// A listening socket and the connections that came of it, closed together.
-final class Listener: Sendable {
+package final class Listener: Sendable {
     private struct State {
         var open: [ObjectIdentifier: any Channel] = [:]
         var accepted = 0
@@ -32,11 +32,11 @@ final class Listener: Sendable {
 
     private let channel: any Channel
     private let connections: Connections
-    let host: String
-    let port: Int
+    package let host: String
+    package let port: Int
 
-    var eventLoop: any EventLoop { channel.eventLoop }
-    var accepted: Int { connections.state.withLock { $0.accepted } }
+    package var eventLoop: any EventLoop { channel.eventLoop }
+    package var accepted: Int { connections.state.withLock { $0.accepted } }
 
     private init(channel: any Channel, connections: Connections, host: String, port: Int) {
         self.channel = channel
@@ -47,7 +47,7 @@ final class Listener: Sendable {
 
     /// Listens on `host` and `port`, where 0 lets the system choose one. `setUp` gets each connection and its number, on the connection's
     /// loop.
-    static func start(
+    package static func start(
         host: String, port: Int, group: any EventLoopGroup, setUp: @escaping @Sendable (any Channel, Int) throws -> Void
     ) async throws -> Listener {
         let connections = Connections()
@@ -67,7 +67,7 @@ final class Listener: Sendable {
     }
 
     /// Closes the socket and every connection, and returns when they are closed; once more does no harm.
-    func stop() async {
+    package func stop() async {
         let open = connections.state.withLock { state in
             state.isStopping = true
             return Array(state.open.values)

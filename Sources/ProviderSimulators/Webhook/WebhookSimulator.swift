@@ -1,6 +1,7 @@
 public import AdapterKit
 public import NIOCore
 import NIOPosix
+import NIOSSL
 import Synchronization
 
 /// A webhook receiver on a real socket that answers 200, or misbehaves by script or by path.
@@ -15,6 +16,8 @@ public final class WebhookSimulator: Sendable {
         public var keepRequests = true
         /// How long `/slow` takes.
         public var slowDelay: Duration = .seconds(2)
+        /// With a certificate the simulator speaks https, else http.
+        public var certificate: ServerCertificate?
 
         public init() {}
     }
@@ -36,15 +39,19 @@ public final class WebhookSimulator: Sendable {
         self.inbox = inbox
     }
 
-    /// Listens on `host` and `port`, where 0 lets the system choose one. Throws when it cannot, and `Fault` for a malformed secret.
+    /// Listens on `host` and `port`, where 0 lets the system choose one.
+    ///
+    /// Throws when it cannot listen or cannot read the certificate, and `Fault` for a malformed secret.
     public static func start(
         host: String = "127.0.0.1", port: Int = 0, options: Options = Options(), script: [WebhookRule] = [],
         eventLoopGroup: (any EventLoopGroup)? = nil, clock: any WallClock = SystemClock()
     ) async throws -> WebhookSimulator {
         let inbox = try Inbox(options: options, script: script)
+        let tls = try await options.certificate?.context()
         let group = eventLoopGroup ?? MultiThreadedEventLoopGroup.singleton
         let listener = try await Listener.start(host: host, port: port, group: group) { channel, number in
-            try HTTPServerHandler.install(on: channel, connection: number, clock: clock) { inbox.take($0) }
+            if let tls { try channel.pipeline.syncOperations.addHandler(NIOSSLServerHandler(context: tls)) }
+            try HTTPServerHandler.install(on: channel, connection: number, gate: inbox.gate, clock: clock) { inbox.take($0) }
         }
         return WebhookSimulator(listener: listener, inbox: inbox)
     }
@@ -52,7 +59,7 @@ public final class WebhookSimulator: Sendable {
     public var port: Int { listener.port }
 
     /// The address to register, without a path.
-    public var url: String { "http://\(listener.host):\(port)" }
+    public var url: String { "\(inbox.options.certificate == nil ? "http" : "https")://\(listener.host):\(port)" }
 
     /// How many connections were accepted so far.
     public var connections: Int { listener.accepted }
@@ -71,8 +78,11 @@ public final class WebhookSimulator: Sendable {
         try await inbox.requests.wait(for: count, timeout: timeout, timer: listener.eventLoop)
     }
 
-    /// Replaces the script, for every connection and at once; its rules count from 1 again.
+    /// Replaces the script, for every connection and at once; its rules count and hold from the beginning again.
     public func setScript(_ rules: [WebhookRule]) { inbox.setScript(rules) }
+
+    /// Lets go what the script holds, and what it would hold from now on.
+    public func release() { inbox.gate.open() }
 
     /// Closes the socket and every connection, and ends every wait; once more does no harm.
     public func stop() async {
@@ -85,7 +95,8 @@ extension WebhookSimulator {
     /// What the connections share.
     private final class Inbox: Sendable {
         let requests: Recorder<Received>
-        private let options: Options
+        let gate = HoldGate()
+        let options: Options
         private let verifier: StandardWebhooksVerifier?
         private let script: Mutex<RuleScript<WebhookRule>>
 
@@ -103,7 +114,10 @@ extension WebhookSimulator {
             requests = Recorder(keepsRecords: options.keepRequests)
         }
 
-        func setScript(_ rules: [WebhookRule]) { script.withLock { $0 = RuleScript(rules) } }
+        func setScript(_ rules: [WebhookRule]) {
+            gate.close()
+            script.withLock { $0 = RuleScript(rules) }
+        }
 
         func take(_ request: ReceivedRequest) -> HTTPReaction {
             let ruled = script.withLock { script in script.take { request.path.hasPrefix($0.path) }?.reaction }

@@ -7,6 +7,7 @@ final class CloudAPI: Sendable {
     let options: WhatsAppSimulator.Options
     let messages: Recorder<WhatsAppSimulator.Received>
     let callbacks: StatusCallbacks
+    let gate = HoldGate()
     private let script: Mutex<RuleScript<WhatsAppRule>>
 
     init(options: WhatsAppSimulator.Options, script: [WhatsAppRule], callbacks: StatusCallbacks) {
@@ -16,7 +17,10 @@ final class CloudAPI: Sendable {
         messages = Recorder(keepsRecords: options.keepMessages)
     }
 
-    func setScript(_ rules: [WhatsAppRule]) { script.withLock { $0 = RuleScript(rules) } }
+    func setScript(_ rules: [WhatsAppRule]) {
+        gate.close()
+        script.withLock { $0 = RuleScript(rules) }
+    }
 
     /// `GET /{version}/{phone-number-id}` and `POST /{version}/{phone-number-id}/messages`.
     func react(to request: ReceivedRequest) -> HTTPReaction {
@@ -69,6 +73,7 @@ final class CloudAPI: Sendable {
             return .fault(.close)
         case .partialAnswer: return .partial(take(message, input, to, request))
         case .delay(let duration): return .after(duration, .answer(take(message, input, to, request)))
+        case .hold: return .held(.answer(take(message, input, to, request)))
         case nil: return .answer(take(message, input, to, request))
         }
     }

@@ -22,6 +22,8 @@ public struct WhatsAppRule: Hashable, Sendable, CountedRule {
         case partialAnswer
         /// Receives the message at once and answers later.
         case delay(Duration)
+        /// Receives the message at once and answers when `WhatsAppSimulator.release()` lets it.
+        case hold
     }
 
     /// The digits of the destination; `nil` for every one.

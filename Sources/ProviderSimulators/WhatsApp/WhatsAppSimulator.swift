@@ -25,7 +25,7 @@ public final class WhatsAppSimulator: Sendable {
         let callbacks = StatusCallbacks(url: options.callbackURL, appSecret: options.appSecret, group: group)
         let api = CloudAPI(options: options, script: script, callbacks: callbacks)
         let listener = try await Listener.start(host: host, port: port, group: group) { channel, number in
-            try HTTPServerHandler.install(on: channel, connection: number, clock: clock) { api.react(to: $0) }
+            try HTTPServerHandler.install(on: channel, connection: number, gate: api.gate, clock: clock) { api.react(to: $0) }
         }
         callbacks.start()
         return WhatsAppSimulator(listener: listener, api: api)
@@ -53,8 +53,11 @@ public final class WhatsAppSimulator: Sendable {
         try await api.messages.wait(for: count, timeout: timeout, timer: listener.eventLoop)
     }
 
-    /// Replaces the script, for every connection and at once; its rules count from 1 again.
+    /// Replaces the script, for every connection and at once; its rules count and hold from the beginning again.
     public func setScript(_ rules: [WhatsAppRule]) { api.setScript(rules) }
+
+    /// Lets go what the script holds, and what it would hold from now on.
+    public func release() { api.gate.open() }
 
     /// Sends status callbacks there from now on, or none; only plain HTTP is spoken.
     public func setCallbackURL(_ url: WebURL?) { api.callbacks.setURL(url) }

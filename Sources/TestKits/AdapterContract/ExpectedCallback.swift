@@ -75,14 +75,3 @@ extension InboundMessage {
         return .object(object)
     }
 }
-
-extension RejectedPart {
-    fileprivate var caseText: String {
-        switch self {
-        case .message: "message"
-        case .endpoint: "endpoint"
-        case .deadEndpoint: "deadEndpoint"
-        case .optedOut(let category): "optedOut:" + category.rawValue
-        }
-    }
-}

@@ -91,4 +91,14 @@ extension RejectedPart {
             self = .optedOut(category)
         }
     }
+
+    /// The part as a case writes it.
+    public var caseText: String {
+        switch self {
+        case .message: "message"
+        case .endpoint: "endpoint"
+        case .deadEndpoint: "deadEndpoint"
+        case .optedOut(let category): "optedOut:" + category.rawValue
+        }
+    }
 }

@@ -139,7 +139,7 @@ extension ContentRenderer {
         guard !line.isEmpty else { return nil }
         if body.dialect == .html {
             let html = HTMLText.hasBlocks(rendered) ? rendered : rendered.replacing("\n", with: "<br>\n")
-            let text = HTMLText.plainText(html)
+            let text = HTMLPlainText.text(of: html)
             guard !text.isEmpty || html.contains("<img") else { return nil }
             return MailContent(subject: line, text: text, html: html, attachments: attachments)
         }

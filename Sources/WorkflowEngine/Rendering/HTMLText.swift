@@ -6,7 +6,8 @@ public enum HTMLText {
     public static func looksLikeHTML(_ text: String) -> Bool {
         HTMLTokens(text).contains { token in
             switch token {
-            case .open(let name, _), .close(let name): knownTags.contains(name)
+            case .open(let tag): knownTags.contains(tag.name)
+            case .close(let name): knownTags.contains(name)
             case .comment: true
             case .text: false
             }
@@ -17,7 +18,8 @@ public enum HTMLText {
     static func hasBlocks(_ html: String) -> Bool {
         HTMLTokens(html).contains { token in
             switch token {
-            case .open(let name, _), .close(let name): blockTags.contains(name) || name == "br"
+            case .open(let tag): blockTags.contains(tag.name) || tag.name == "br"
+            case .close(let name): blockTags.contains(name)
             case .comment, .text: false
             }
         }
@@ -25,12 +27,7 @@ public enum HTMLText {
 
     /// The message as WhatsApp writes it: `*bold*`, `_italic_`, `~struck~`, links as text and address.
     public static func whatsapp(_ html: String) -> String {
-        TextWriter(marks: true, bullet: "").write(html)
-    }
-
-    /// The message as plain text, for readers of mail that show no HTML.
-    public static func plainText(_ html: String) -> String {
-        TextWriter(marks: false, bullet: "- ").write(html)
+        ChatTextWriter.text(of: html)
     }
 
     /// Simple HTML that shows `text`: its paragraphs, its line breaks, its web addresses as links.
@@ -74,6 +71,6 @@ public enum HTMLText {
     private static let knownTags = blockTags.union([
         "br", "a", "b", "strong", "i", "em", "u", "s", "del", "strike", "span", "font", "small", "big", "sup", "sub", "code", "img", "td",
         "th",
-        "tbody", "thead", "tfoot", "head", "title", "style", "script", "meta", "link", "ins", "mark", "q", "!doctype",
+        "tbody", "thead", "tfoot", "head", "title", "style", "script", "meta", "link", "ins", "mark", "q",
     ])
 }

@@ -96,6 +96,8 @@ import WorkflowEngine
         #expect(HTMLText.whatsapp("<a href=\"https://x.nl/?a=1&amp;b=2\">Bekijk</a>") == "Bekijk (https://x.nl/?a=1&b=2)")
         #expect(HTMLText.whatsapp("<a href='https://x.nl'>https://x.nl</a>") == "https://x.nl")
         #expect(HTMLText.whatsapp("<a href='javascript:x'>k</a> &euro;&nbsp;5 &lt;3 &#8364; & co") == "k € 5 <3 € & co")
+        #expect(HTMLText.whatsapp("<b>a</b>\r\nb\nc") == "*a*\nb\nc")
+        #expect(HTMLText.whatsapp("<b>mail</b> <info@x.nl>, 3 < 4") == "*mail* <info@x.nl>, 3 < 4")
         #expect(chat("<p> </p><br>") == .empty)
     }
 

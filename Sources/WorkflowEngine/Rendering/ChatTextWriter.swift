@@ -1,45 +1,39 @@
 import AdapterKit
 
-/// Writes the text of an HTML document, with or without the marks that chat applications read as styles.
-struct TextWriter {
-    private let marks: Bool
-    private let bullet: String
+/// Writes the text of an HTML document with the marks that chat applications read as styles.
+struct ChatTextWriter {
     private var output = ""
     /// Where the styles and links that are open began in the output.
     private var styles: [Character: (depth: Int, start: Int)] = [:]
     private var link: (address: String, start: Int)?
 
-    init(marks: Bool, bullet: String) {
-        self.marks = marks
-        self.bullet = bullet
-    }
-
     /// Tags give the lines; where a text has none but inline ones, its own line breaks do.
-    func write(_ html: String) -> String {
-        var writer = self
+    static func text(of html: String) -> String {
+        var writer = ChatTextWriter()
         let keepsBreaks = !HTMLText.hasBlocks(html)
         var hidden: String?
         for token in HTMLTokens(html) {
             switch token {
             case .text(let text):
-                if hidden == nil { writer.output += (keepsBreaks ? text : text.replacing("\n", with: " ")).decodingEntities }
-            case .open(let name, let address):
-                if hidden == nil { writer.open(name, address) }
-                if hidden == nil, ["script", "style", "head", "title"].contains(name) { hidden = name }
+                if hidden == nil { writer.output += String(text.map { $0.isNewline ? keepsBreaks ? "\n" : " " : $0 }) }
+            case .open(let tag):
+                if hidden != nil { break }
+                writer.open(tag)
+                if ["script", "style", "head", "title"].contains(tag.name) { hidden = tag.name }
             case .close(let name):
                 if hidden == name { hidden = nil } else if hidden == nil { writer.close(name) }
             case .comment: break
             }
         }
-        return TextWriter.tidied(writer.output)
+        return tidied(writer.output)
     }
 
-    private mutating func open(_ name: String, _ address: String?) {
+    private mutating func open(_ tag: HTMLTokens.Tag) {
+        let name = tag.name
         if name == "br" || name == "hr" { output += "\n" }
-        if name == "li" { output += bullet }
         if HTMLText.blockTags.contains(name), !["li", "p", "div"].contains(name) || !output.isEmpty, !atLineStart { output += "\n" }
-        if name == "a" { link = (address ?? "", output.count) }
-        guard marks, let mark = TextWriter.mark(name) else { return }
+        if name == "a" { link = (tag.attributes["href"] ?? "", output.count) }
+        guard let mark = Self.mark(name) else { return }
         styles[mark, default: (0, output.count)].depth += 1
     }
 
@@ -47,7 +41,7 @@ struct TextWriter {
         if name == "a", let link {
             self.link = nil
             finish(link)
-        } else if marks, let mark = TextWriter.mark(name), let style = styles[mark] {
+        } else if let mark = Self.mark(name), let style = styles[mark] {
             styles[mark] = style.depth > 1 ? (style.depth - 1, style.start) : nil
             if style.depth == 1 { wrap(from: style.start, in: mark) }
         } else if name == "td" || name == "th" {

@@ -1,8 +1,7 @@
+import AdapterKit
 import Testing
 
-@testable import EmailAdapter
-
-@Suite struct HTMLTextTests {
+@Suite struct HTMLPlainTextTests {
     @Test(arguments: [
         ("", ""),
         ("Hallo", "Hallo"),
@@ -23,12 +22,18 @@ import Testing
         ("<a href=\"https://e.nl\"><img src=x></a>", "https://e.nl"),
         ("1 < 2 en 3 > 2", "1 < 2 en 3 > 2"),
         ("<pre>a\n  b</pre>c", "a\n b\n\nc".replacing("\n b", with: "\nb")),
-        ("<p>open <b", "open"),
-        ("<a href=\"open", ""),
+        ("<p>open <b", "open <b"),
+        ("<a href=\"open", "<a href=\"open"),
+        ("<a href=\"https://e.nl>open</a> woord", "open woord"),
+        ("Jan <jan@e.nl> of <https://e.nl/a>", "Jan <jan@e.nl> of <https://e.nl/a>"),
+        ("<style>p { content: \"</p>\" }</style>blijft", "blijft"),
+        ("<script>if (a<b) x=\"</script>blijft", "blijft"),
+        ("<title>weg</title><?xml version=\"1.0\"?>blijft", "blijft"),
+        ("een&#13;&#0;&#7;twee&shy;drie &#150; &#x80;", "eentweedrie – €"),
         ("</p></a></pre>x", "x"),
         ("<p =\"=\" = >x</p>", "x"),
     ])
     func reads(_ html: String, _ text: String) {
-        #expect(HTMLText.text(of: html) == text)
+        #expect(HTMLPlainText.text(of: html) == text)
     }
 }
