@@ -78,7 +78,8 @@ let package = Package(
         .executableTarget(
             name: "gatewayd",
             dependencies: [
-                "AdapterKit", "EmailAdapter", "WhatsAppAdapter", "WebhookAdapter", "Signing", "CurlTransport", "GatewayModel", "GatewayCore",
+                "AdapterKit", "EmailAdapter", "WhatsAppAdapter", "WebhookAdapter", "Signing", "CurlTransport", "GatewayModel",
+                "GatewayCore",
                 "ProviderSimulators", "GatewayRuntime", .argumentParser, .log, .lifecycle, .unixSignals,
             ]),
 
@@ -91,14 +92,16 @@ let package = Package(
         // Tests: one folder a target.
         .testTarget(name: "AdapterKitTests", dependencies: ["AdapterKit"]),
         .testTarget(name: "SigningTests", dependencies: ["Signing"]),
-        .testTarget(name: "SMTPTransportTests", dependencies: ["AdapterKit", "SMTPTransport", .log, .nio, .nioEmbedded, .nioPosix, .nioSSL]),
+        .testTarget(
+            name: "SMTPTransportTests", dependencies: ["AdapterKit", "SMTPTransport", .log, .nio, .nioEmbedded, .nioPosix, .nioSSL]),
         .testTarget(name: "EmailAdapterTests", dependencies: ["AdapterKit", "AdapterContract", "EmailAdapter", "Signing", .log]),
         .testTarget(name: "WhatsAppAdapterTests", dependencies: ["AdapterKit", "AdapterContract", "WhatsAppAdapter", "Signing", .log]),
         .testTarget(name: "WebhookAdapterTests", dependencies: ["AdapterKit", "AdapterContract", "WebhookAdapter", "Signing", .log]),
         .testTarget(
             name: "AdapterContractTests",
             dependencies: ["AdapterKit", "AdapterContract", "EmailAdapter", "WhatsAppAdapter", "WebhookAdapter", .log]),
-        .testTarget(name: "GatewayCoreTests", dependencies: ["AdapterKit", "GatewayModel", "GatewayCore", "GatewayTestKit", .log, .lifecycle]),
+        .testTarget(
+            name: "GatewayCoreTests", dependencies: ["AdapterKit", "GatewayModel", "GatewayCore", "GatewayTestKit", .log, .lifecycle]),
         .testTarget(
             name: "StoreConformanceTests",
             dependencies: ["AdapterKit", "GatewayModel", "GatewayTestKit", "SQLiteStore", "StoreConformance", .log, .grdb]),
@@ -106,18 +109,28 @@ let package = Package(
             name: "WorkflowEngineTests", dependencies: ["AdapterKit", "GatewayModel", "GatewayCore", "GatewayTestKit", "WorkflowEngine"]),
         .testTarget(
             name: "QuoteBridgeTests",
-            dependencies: ["AdapterKit", "GatewayModel", "GatewayCore", "GatewayTestKit", "WorkflowEngine", "QuoteBridge", "Signing", .log]),
+            dependencies: [
+                "AdapterKit", "AdapterContract", "EmailAdapter", "WhatsAppAdapter", "WebhookAdapter", "GatewayModel", "GatewayCore",
+                "GatewayTestKit",
+                "SQLiteStore", "WorkflowEngine", "QuoteBridge", "Signing", .log,
+            ]),
         .testTarget(
-            name: "ProviderSimulatorsTests", dependencies: ["AdapterKit", "ProviderSimulators", "Signing", .log, .nio, .nioPosix, .nioHTTP1, .nioSSL]),
+            name: "ProviderSimulatorsTests",
+            dependencies: ["AdapterKit", "ProviderSimulators", "Signing", .log, .nio, .nioPosix, .nioHTTP1, .nioSSL]),
         .testTarget(
             name: "GatewayAPITests",
             dependencies: [
-                "AdapterKit", "GatewayModel", "GatewayCore", "GatewayTestKit", "GatewayAPI", "QuoteBridge", "WorkflowEngine", "Signing", .log,
-                .hummingbird, .hummingbirdTesting, .httpTypes, .jwt, .nio, .yams,
+                "AdapterKit", "AdapterContract", "EmailAdapter", "WhatsAppAdapter", "WebhookAdapter", "GatewayModel", "GatewayCore",
+                "GatewayTestKit",
+                "SQLiteStore", "GatewayAPI", "QuoteBridge", "WorkflowEngine", "Signing", .log, .hummingbird, .hummingbirdTesting,
+                .httpTypes, .jwt,
+                .nio, .nioEmbedded, .yams,
             ]),
         .testTarget(
             name: "EndToEndTests",
-            dependencies: ["AdapterKit", "CurlTransport", "ProviderSimulators", "Signing", "gatewayd", .log, .nio, .nioPosix, .nioHTTP1, .yams]),
+            dependencies: [
+                "AdapterKit", "CurlTransport", "ProviderSimulators", "Signing", "gatewayd", .log, .nio, .nioPosix, .nioHTTP1, .yams,
+            ]),
     ]
 )
 
