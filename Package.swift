@@ -88,7 +88,6 @@ let package = Package(
         .target(name: "StoreConformance", dependencies: ["AdapterKit", "GatewayModel"], path: "Sources/TestKits/StoreConformance"),
         .target(
             name: "GatewayTestKit", dependencies: ["AdapterKit", "GatewayModel", "GatewayCore"], path: "Sources/TestKits/GatewayTestKit"),
-
         .target(name: "WireTestKit", dependencies: ["ProviderSimulators"], path: "Sources/TestKits/WireTestKit"),
 
         // Tests: one folder a target.
@@ -115,16 +114,19 @@ let package = Package(
             name: "WorkflowEngineTests", dependencies: ["AdapterKit", "GatewayModel", "GatewayCore", "GatewayTestKit", "WorkflowEngine"]),
         .testTarget(
             name: "QuoteBridgeTests",
-            dependencies: ["AdapterKit", "GatewayModel", "GatewayCore", "GatewayTestKit", "WorkflowEngine", "QuoteBridge", "Signing", .log]),
+            dependencies: [
+                "AdapterKit", "AdapterContract", "EmailAdapter", "WhatsAppAdapter", "WebhookAdapter", "GatewayModel", "GatewayCore",
+                "GatewayTestKit", "SQLiteStore", "WorkflowEngine", "QuoteBridge", "Signing", .log,
+            ]),
         .testTarget(
             name: "ProviderSimulatorsTests",
             dependencies: ["AdapterKit", "ProviderSimulators", "Signing", "WireTestKit", .log, .nio, .nioPosix, .nioHTTP1, .nioSSL]),
         .testTarget(
             name: "GatewayAPITests",
             dependencies: [
-                "AdapterKit", "GatewayModel", "GatewayCore", "GatewayTestKit", "GatewayAPI", "QuoteBridge", "WorkflowEngine", "Signing",
-                .log,
-                .hummingbird, .hummingbirdTesting, .httpTypes, .jwt, .nio, .yams,
+                "AdapterKit", "AdapterContract", "EmailAdapter", "WhatsAppAdapter", "WebhookAdapter", "GatewayModel", "GatewayCore",
+                "GatewayTestKit", "SQLiteStore", "GatewayAPI", "QuoteBridge", "WorkflowEngine", "Signing", .log, .hummingbird,
+                .hummingbirdTesting, .httpTypes, .jwt, .nio, .nioEmbedded, .yams,
             ]),
         .testTarget(
             name: "EndToEndTests",

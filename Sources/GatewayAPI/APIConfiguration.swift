@@ -13,23 +13,31 @@ public struct APIConfiguration: Sendable {
     /// nil: API keys alone.
     public var jwt: JWTConfiguration?
 
-    /// How often the calls without a key may be made.
+    /// Whether the calls are served at all: a node that only dispatches answers nothing but probes.
+    public var servesCalls: Bool
+
+    /// How often calls may be made.
     public struct Limits: Hashable, Sendable {
         /// By one address, with tokens that no quote has.
         public var unknownTokensPerMinute: Int
-        /// With one token.
+        /// With one quote's token.
         public var callsPerTokenPerMinute: Int
+        /// By one API key, or one subject of signed tokens; 0 for no limit.
+        public var requestsPerSecond: Int
 
-        public init(unknownTokensPerMinute: Int = 30, callsPerTokenPerMinute: Int = 300) {
+        public init(unknownTokensPerMinute: Int = 30, callsPerTokenPerMinute: Int = 300, requestsPerSecond: Int = 0) {
             self.unknownTokensPerMinute = unknownTokensPerMinute
             self.callsPerTokenPerMinute = callsPerTokenPerMinute
+            self.requestsPerSecond = requestsPerSecond
         }
     }
 
     public init(
-        host: String = "127.0.0.1", port: Int = 8080, trustedProxies: [String] = [], allowedOrigins: [String] = [], limits: Limits = Limits(),
-        jwt: JWTConfiguration? = nil
+        host: String = "127.0.0.1", port: Int = 8080, trustedProxies: [String] = [], allowedOrigins: [String] = [],
+        limits: Limits = Limits(),
+        jwt: JWTConfiguration? = nil, servesCalls: Bool = true
     ) {
+        self.servesCalls = servesCalls
         self.host = host
         self.port = port
         self.trustedProxies = trustedProxies
@@ -45,8 +53,8 @@ public struct JWTConfiguration: Sendable {
     public enum Keys: Sendable {
         /// One shared secret: HS256.
         case hs256(Secret)
-        /// A JSON Web Key Set (RFC 7517): RS256, ES256 and EdDSA.
-        case keySet(json: String)
+        /// A JSON Web Key Set (RFC 7517), whose keys may sign with the algorithms given, of RS256, ES256 and EdDSA.
+        case keySet(json: String, algorithms: Set<String>)
     }
 
     public var keys: Keys
@@ -57,11 +65,29 @@ public struct JWTConfiguration: Sendable {
     public var organizationClaim: String
     public var rolesClaim: String
 
-    public init(keys: Keys, issuer: String? = nil, audience: String? = nil, organizationClaim: String = "org", rolesClaim: String = "roles") {
+    public init(keys: Keys, issuer: String? = nil, audience: String? = nil, organizationClaim: String = "org", rolesClaim: String = "roles")
+    {
         self.keys = keys
         self.issuer = issuer
         self.audience = audience
         self.organizationClaim = organizationClaim
         self.rolesClaim = rolesClaim
+    }
+}
+
+extension APIConfiguration {
+    /// Everything that is wrong with it, by the names of the configuration file.
+    public var faults: [Fault] {
+        var faults = jwt?.keys.faults ?? []
+        do { _ = try ClientAddress(trustedProxies: trustedProxies) } catch { faults += error.list }
+        for (index, origin) in allowedOrigins.enumerated() where origin != "*" && !Self.isOrigin(origin) {
+            faults.append(Fault("http.allowedOrigins[\(index)]", "must be an origin such as https://portal.example, or *"))
+        }
+        return faults
+    }
+
+    /// A scheme, a host and perhaps a port, as browsers write them (RFC 6454, section 6.2).
+    private static func isOrigin(_ text: String) -> Bool {
+        WebURL(text)?.text == text + "/"
     }
 }

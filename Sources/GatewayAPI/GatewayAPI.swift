@@ -12,7 +12,7 @@ public struct GatewayAPI: Sendable {
     private let logger: Logger
     private let authenticator: Authenticator
     private let clients: ClientAddress
-    let limits: PublicLimits
+    let limits: CallLimits
 
     /// Throws the faults of the configuration, and what is wrong with the keys for signed tokens.
     public init(services: GatewayServices, configuration: APIConfiguration, logger: Logger) async throws {
@@ -23,14 +23,14 @@ public struct GatewayAPI: Sendable {
         if let jwt = configuration.jwt { verifier = try await TokenVerifier(jwt) }
         authenticator = Authenticator(store: services.store, verifier: verifier, clock: services.clock)
         clients = try ClientAddress(trustedProxies: configuration.trustedProxies)
-        limits = PublicLimits(configuration.limits)
+        limits = CallLimits(configuration.limits)
     }
 
     /// The routes of all operations.
     public func buildRouter() -> Router<GatewayContext> {
         let router = Router(context: GatewayContext.self, options: [.autoGenerateHeadEndpoints])
         router.add(middleware: Envelope(allowedOrigins: configuration.allowedOrigins, clock: services.clock))
-        for operation in Operation.allCases {
+        for operation in Operation.allCases where configuration.servesCalls || operation.isProbe {
             let row = operation.row
             let path = row.path.split(separator: "/").map { $0.hasPrefix("{") ? ":" + $0.dropFirst().dropLast() : String($0) }
             router.on(RouterPath("/" + path.joined(separator: "/")), method: row.method) { request, context in
@@ -54,7 +54,7 @@ public struct GatewayAPI: Sendable {
     /// - Parameter onListening: told the port once connections are accepted.
     public func application(onListening: @escaping @Sendable (Int) -> Void = { _ in }) -> some ApplicationProtocol {
         Application(
-            router: buildRouter(),
+            router: buildRouter(), server: .http1(configuration: .init(idleTimeout: .seconds(75))),
             configuration: ApplicationConfiguration(address: .hostname(configuration.host, port: configuration.port)),
             onServerRunning: { channel in onListening(channel.localAddress?.port ?? 0) }, logger: logger)
     }
@@ -66,7 +66,10 @@ public struct GatewayAPI: Sendable {
         case .local:
             if ClientAddress.isLocal(request, peer: context.peer) { return nil }
             return try Self.hold(try await authenticator.caller(request), to: [.operator])
-        case .roles(let roles): return try Self.hold(try await authenticator.caller(request), to: roles)
+        case .roles(let roles):
+            let caller = try await authenticator.caller(request)
+            try limits.count(caller, at: services.clock.now)
+            return try Self.hold(caller, to: roles)
         }
     }
 

@@ -18,7 +18,8 @@ public struct GatewayServices: Sendable {
     public var clock: any WallClock
 
     public init(
-        store: any GatewayStore, intake: MessageIntake, control: DeliveryControl, gate: SuppressionGate, reports: ReportIngest, channels: Channels,
+        store: any GatewayStore, intake: MessageIntake, control: DeliveryControl, gate: SuppressionGate, reports: ReportIngest,
+        channels: Channels,
         bridge: QuoteBridge, metrics: Metrics, feed: StatusFeed, observer: any DeliveryObserver, clock: any WallClock
     ) {
         self.store = store
@@ -32,5 +33,13 @@ public struct GatewayServices: Sendable {
         self.feed = feed
         self.observer = observer
         self.clock = clock
+    }
+}
+
+extension GatewayServices {
+    /// The name under which a quote's customer knows the organization.
+    func organizationName(for quote: Quote) async throws -> String {
+        if let said = quote.fields["organizationName"]?.stringValue { return said }
+        return try await store.organization(quote.organizationID)?.name ?? ""
     }
 }

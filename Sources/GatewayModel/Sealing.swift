@@ -15,9 +15,3 @@ public enum SealingError: Error, Hashable, Sendable {
 public protocol AddressHasher: Sendable {
     func hash(_ address: String) -> String
 }
-
-/// One-way digests the model's users need; lent, because the model does no cryptography.
-public protocol Digester: Sendable {
-    /// SHA-256.
-    func digest(_ bytes: [UInt8]) -> [UInt8]
-}

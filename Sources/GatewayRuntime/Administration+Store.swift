@@ -9,11 +9,22 @@ extension Administration {
     /// - Throws: a `StoreError`, when another process has the store or its schema does not fit.
     public static func onStore(of configuration: GatewayConfiguration, _ command: Command) async throws(StoreError) -> Answer {
         let store = try await SQLiteStore(
-            path: configuration.storePath, clock: SystemClock(), logger: Logger(label: "gatewayd", factory: { _ in SwiftLogNoOpLogHandler() }),
+            path: configuration.storePath, clock: SystemClock(),
+            logger: Logger(label: "gatewayd", factory: { _ in SwiftLogNoOpLogHandler() }),
             migrate: .apply)
         let answer = await Administration(store: store).run(command)
         await store.close()
         return answer
+    }
+
+    /// Throws unless a daemon of this version can work on the store as it is.
+    public static func verifySchema(of configuration: GatewayConfiguration) async throws(StoreError) {
+        try await SQLiteStore.verify(path: configuration.storePath)
+    }
+
+    /// Takes back every migration above `number`, with the data that it brought.
+    public static func rollBackSchema(of configuration: GatewayConfiguration, to number: Int) async throws(StoreError) {
+        try await SQLiteStore.rollBack(path: configuration.storePath, to: number)
     }
 
     /// The schema's migrations, after those that are pending were applied where that is wanted.

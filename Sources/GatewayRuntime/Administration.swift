@@ -40,10 +40,11 @@ public struct Administration: Sendable {
         do {
             switch command {
             case .createOrganization(let id, let name, let locale, let isSeeded):
+                if let fault = Self.fault(ofName: name) { return .refused(fault) }
                 let isNew = try await createOrganization(id, name: name, locale: locale, isSeeded: isSeeded)
                 return isNew ? .done(["\(id)"]) : .refused("organization \(id) exists already")
             case .listOrganizations:
-                return .done(try await store.organizations().map { "\($0.id)  \($0.name)" })
+                return .done(try await store.organizations().map { "\($0.id)  \($0.name.isEmpty ? "-" : $0.name)" })
             case .createKey(let organizationID, let name, let role): return try await createKey(organizationID, name: name, role: role)
             case .listKeys:
                 return .done(
@@ -52,14 +53,25 @@ public struct Administration: Sendable {
                     })
             case .revokeKey(let id):
                 let audit = entry("keys.revoke", "key:\(id)", nil)
-                return try await store.revokeKey(id, at: clock.now, audit: audit) ? .done(["revoked"]) : .refused("there is no active key \(id)")
+                return try await store.revokeKey(id, at: clock.now, audit: audit)
+                    ? .done(["revoked"]) : .refused("there is no active key \(id)")
             case .migrations:
                 return .done(try await store.migrations().map { "\(Self.padded($0.number))  \($0.name)  \($0.state.rawValue)" })
             }
         } catch { return .refused("\(error)") }
     }
 
+    /// Whether a token is that of a key that lets in.
+    public func opens(_ token: String) async throws(StoreError) -> Bool {
+        try await store.key(tokenHash: SHA256.digest(Array(token.utf8))).map { $0.revokedAt == nil } ?? false
+    }
+
     public static func padded(_ number: Int) -> String { String(repeating: "0", count: max(0, 3 - String(number).count)) + String(number) }
+
+    private static func fault(ofName name: String) -> String? {
+        let isPrintable = !name.unicodeScalars.contains { $0.value < 0x20 || $0.value == 0x7F }
+        return !name.allSatisfy(\.isWhitespace) && name.count <= 160 && isPrintable ? nil : "a name has 1 to 160 characters, in one line"
+    }
 
     private func createOrganization(_ id: OrganizationID, name: String, locale: String?, isSeeded: Bool) async throws(StoreError) -> Bool {
         let now = clock.now
@@ -75,12 +87,15 @@ public struct Administration: Sendable {
         }
         if role == .operator, organizationID != nil { return .refused("an operator's key belongs to no organization") }
         if role != .operator, organizationID == nil { return .refused("a key with role \(text) needs --organization") }
+        if let fault = Self.fault(ofName: name) { return .refused(fault) }
         if let organizationID, try await store.organization(organizationID) == nil {
-            _ = try await createOrganization(organizationID, name: name, locale: nil, isSeeded: true)
+            // Its name is not known: a key's name is none that customers should read.
+            _ = try await createOrganization(organizationID, name: "", locale: nil, isSeeded: true)
         }
         let token = "gwd_" + Hex.encode(RandomBytes.make(24))
         let key = APIKey(
-            id: .make(), organizationID: organizationID, name: name, role: role, tokenHash: SHA256.digest(Array(token.utf8)), createdAt: clock.now)
+            id: .make(), organizationID: organizationID, name: name, role: role, tokenHash: SHA256.digest(Array(token.utf8)),
+            createdAt: clock.now)
         try await store.createKey(key, audit: entry("keys.create", "key:\(key.id)", organizationID))
         return .done([token])
     }

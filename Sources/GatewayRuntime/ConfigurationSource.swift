@@ -4,12 +4,14 @@ import Yams
 
 /// A configuration file over which the environment is laid: looks values up by dotted key, and remembers which keys were asked for.
 ///
-/// Layering and the names of environment variables (`http.publicBaseURL` → `GATEWAYD_HTTP_PUBLIC_BASE_URL`) are swift-configuration's; the
-/// file's own tree is kept beside it for what a key-value reader cannot tell: unknown keys, and on which line something stands.
+/// The names of environment variables (`http.publicBaseURL` → `GATEWAYD_HTTP_PUBLIC_BASE_URL`) are swift-configuration's; the file is kept as
+/// a tree for what a key-value reader cannot tell: unknown keys, values of another kind, and on which line something stands.
 public struct ConfigurationSource {
-    private let file: [String: Node]
-    private let reader: ConfigReader
+    private var values: [String: Node] = [:]
+    /// The line of every key of the file, sections among them.
+    private var lines: [String: Int] = [:]
     private let environment: [String: String]
+    private let overrides: EnvironmentVariablesProvider
     private let readFile: (String) -> String?
     private var known: Set<String> = []
     public private(set) var faults: [Fault] = []
@@ -19,75 +21,104 @@ public struct ConfigurationSource {
     ///   - environment: the process's environment.
     ///   - readFile: gives a file's text, for values of the form `file:/path`; nil when it cannot be read.
     public init(yaml: String, environment: [String: String], readFile: @escaping (String) -> String?) throws(Faults) {
-        let root: Node?
-        do { root = try Yams.compose(yaml: yaml) } catch {
-            throw Faults([Fault("configuration", "is not YAML: \(Self.place(of: error))")])
-        }
-        var file: [String: Node] = [:]
-        if let root, root != Node("") {
-            guard root.mapping != nil else { throw Faults([Fault("configuration", "must be a mapping of sections")]) }
-            Self.flatten(root, "", into: &file)
-        }
-        self.file = file
         self.environment = environment
         self.readFile = readFile
-        var values: [AbsoluteConfigKey: ConfigValue] = [:]
-        for (key, node) in file {
-            let path = AbsoluteConfigKey(["gatewayd"] + key.split(separator: ".").map(String.init))
-            if let scalar = node.scalar {
-                values[path] = ConfigValue(.string(scalar.string), isSecret: false)
-            } else if let list = node.sequence, list.allSatisfy({ $0.scalar != nil }) {
-                values[path] = ConfigValue(.stringArray(list.compactMap(\.scalar?.string)), isSecret: false)
-            }
+        overrides = EnvironmentVariablesProvider(environmentVariables: environment)
+        let root: Node?
+        do { root = try Yams.compose(yaml: yaml) } catch {
+            throw Faults([Fault("configuration", "is not YAML: \(Self.words(for: error))")])
         }
-        reader = ConfigReader(providers: [
-            EnvironmentVariablesProvider(environmentVariables: environment), InMemoryProvider(values: values),
-        ]).scoped(to: "gatewayd")
+        guard let root, !root.isNothing else { return }
+        guard root.mapping != nil else { throw Faults([Fault("configuration", "must be a mapping of sections")]) }
+        take(root, "")
     }
 
-    private static func place(of error: any Error) -> String {
-        if let error = error as? YamlError, case .scanner(_, let problem, let mark, _) = error { return "\(problem) in line \(mark.line)" }
-        if let error = error as? YamlError, case .parser(_, let problem, let mark, _) = error { return "\(problem) in line \(mark.line)" }
-        return "it cannot be parsed"
+    private static func words(for error: any Error) -> String {
+        switch error as? YamlError {
+        case .scanner(_, let problem, let mark, _), .parser(_, let problem, let mark, _), .composer(_, let problem, let mark, _):
+            "\(problem) in line \(mark.line)"
+        case .duplicatedKeysInMapping(let duplicates, let context):
+            "\(duplicates.sorted().joined(separator: ", ")) stands twice, by line \(context.mark.line)"
+        default: "it cannot be parsed"
+        }
     }
 
-    private static func flatten(_ node: Node, _ path: String, into file: inout [String: Node]) {
+    private mutating func take(_ node: Node, _ path: String) {
         guard let mapping = node.mapping else {
-            file[path] = node
+            if !node.isNothing { values[path] = node }
             return
         }
         for (key, value) in mapping {
             guard let name = key.scalar?.string else { continue }
-            flatten(value, path.isEmpty ? name : path + "." + name, into: &file)
+            let inner = path.isEmpty ? name : path + "." + name
+            lines[inner] = key.mark?.line
+            take(value, inner)
         }
-    }
-
-    /// The sections directly below a key that the file names.
-    public func sections(below key: String) -> Set<String> {
-        Set(file.keys.filter { $0.hasPrefix(key + ".") }.map { String($0.dropFirst(key.count + 1).prefix { $0 != "." }) })
     }
 
     /// Whether the file or the environment says anything below a key.
     public func has(section key: String) -> Bool {
-        file.keys.contains { $0 == key || $0.hasPrefix(key + ".") }
+        lines.keys.contains { $0.hasPrefix(key + ".") } || environment.keys.contains { $0.hasPrefix(variable(key) + "_") }
     }
 
+    // MARK: Faults
+
+    /// Tells a fault with the place where it can be mended: the variable that overrides the key, else its line, else that of its section.
     public mutating func fault(_ key: String, _ message: String) {
-        faults.append(Fault(line(key).map { "\(key) (line \($0))" } ?? key, message))
+        let bare = String(key.prefix { $0 != "[" })
+        let place = overriding(bare) != nil ? variable(bare) : line(bare).map { "line \($0)" }
+        faults.append(Fault(place.map { "\(key) (\($0))" } ?? key, message))
     }
 
-    public mutating func add(_ more: Faults, below prefix: String) {
+    public mutating func add(_ more: Faults, below prefix: String = "") {
         for fault in more.list { self.fault(prefix.isEmpty ? fault.path : prefix + "." + fault.path, fault.message) }
     }
 
-    private func line(_ key: String) -> Int? { file[key]?.mark?.line }
+    private func line(_ key: String) -> Int? {
+        var key = key[...]
+        while true {
+            if let line = lines[String(key)] { return line }
+            guard let dot = key.lastIndex(of: ".") else { return nil }
+            key = key[..<dot]
+        }
+    }
+
+    /// Throws every fault found so far, and one for each key of the file that nobody asked for.
+    public mutating func finish() throws(Faults) {
+        for key in values.keys.sorted() where !known.contains(key) {
+            if known.contains(where: { $0.hasPrefix(key + ".") }) {
+                fault(key, "must be a section with keys of its own")
+            } else {
+                let near = nearest(to: key, among: known)
+                fault(key, "is unknown" + (near.map { "; did you mean \($0)?" } ?? ""))
+            }
+        }
+        if !faults.isEmpty { throw Faults(faults) }
+    }
 
     // MARK: Values
 
+    private func absolute(_ key: String) -> AbsoluteConfigKey {
+        AbsoluteConfigKey(["gatewayd"] + key.split(separator: ".").map(String.init))
+    }
+
+    /// The environment variable of a key.
+    private func variable(_ key: String) -> String { (try? overrides.value(forKey: absolute(key), type: .string).encodedKey) ?? "" }
+
+    private func overriding(_ key: String) -> String? {
+        guard case .string(let text)? = try? overrides.value(forKey: absolute(key), type: .string).value?.content else { return nil }
+        return text
+    }
+
     public mutating func string(_ key: String) -> String? {
         known.insert(key)
-        guard let text = reader.string(forKey: ConfigKey(key.split(separator: ".").map(String.init))) else { return nil }
-        return resolve(text, key)
+        if let text = overriding(key) { return resolve(text, key) }
+        guard let node = values[key] else { return nil }
+        guard let scalar = node.scalar else {
+            fault(key, "must be one value, not a list")
+            return nil
+        }
+        return resolve(scalar.string, key)
     }
 
     /// `env:NAME` and `file:/path` stand for what is there; the value itself never appears in a fault.
@@ -98,18 +129,32 @@ public struct ConfigurationSource {
             fault(key, "names the environment variable \(name), which is not set")
             return nil
         }
-        if text.hasPrefix("file:") {
-            let path = String(text.dropFirst(5))
-            if let value = readFile(path) { return String(value.reversed().drop { $0.isNewline }.reversed()) }
-            fault(key, "names the file \(path), which cannot be read")
-            return nil
-        }
-        return text
+        return text.hasPrefix("file:") ? contents(String(text.dropFirst(5)), key) : text
     }
 
+    /// The text of the file that a key names, as `/path` or `file:/path`.
+    public mutating func text(ofFile key: String) -> String? {
+        known.insert(key)
+        guard let path = overriding(key) ?? values[key]?.scalar?.string else { return nil }
+        return contents(path.hasPrefix("file:") ? String(path.dropFirst(5)) : path, key)
+    }
+
+    private mutating func contents(_ path: String, _ key: String) -> String? {
+        if let text = readFile(path) { return String(text.reversed().drop { $0.isNewline }.reversed()) }
+        fault(key, "names the file \(path), which cannot be read")
+        return nil
+    }
+
+    /// A list; one text is read as several with commas between them.
     public mutating func strings(_ key: String) -> [String]? {
         known.insert(key)
-        return reader.stringArray(forKey: ConfigKey(key.split(separator: ".").map(String.init)))
+        if overriding(key) == nil, let list = values[key]?.sequence {
+            let texts = list.compactMap { $0.scalar?.string }
+            if texts.count < list.count { fault(key, "must be a list of single values") }
+            return texts
+        }
+        guard let text = overriding(key) ?? values[key]?.scalar?.string else { return nil }
+        return text.split(separator: ",").map { $0.trimmingBlanks }.filter { !$0.isEmpty }
     }
 
     public mutating func int(_ key: String, in range: ClosedRange<Int>) -> Int? {
@@ -156,13 +201,17 @@ public struct ConfigurationSource {
         }
         return text
     }
+}
 
-    /// Throws every fault found so far, and one for each key of the file that nobody asked for.
-    public mutating func finish() throws(Faults) {
-        for key in file.keys.sorted() where !known.contains(key) && !key.isEmpty {
-            let near = nearest(to: key, among: known)
-            fault(key, "is unknown" + (near.map { "; did you mean \($0)?" } ?? ""))
-        }
-        if !faults.isEmpty { throw Faults(faults) }
+extension Node {
+    /// A key without a value.
+    fileprivate var isNothing: Bool { scalar.map { $0.style == .plain && ["", "~", "null"].contains($0.string) } ?? false }
+}
+
+extension Substring {
+    fileprivate var trimmingBlanks: String {
+        var rest = drop(while: \.isWhitespace)
+        while rest.last?.isWhitespace == true { rest.removeLast() }
+        return String(rest)
     }
 }

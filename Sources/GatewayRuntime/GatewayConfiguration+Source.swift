@@ -1,4 +1,5 @@
 public import AdapterKit
+import GatewayAPI
 import GatewayCore
 import QuoteBridge
 import Signing
@@ -7,7 +8,7 @@ extension GatewayConfiguration {
     /// Reads a configuration; throws every fault at once, each with its key and line.
     ///
     /// - Parameter installed: the channels that may be configured; their field specs say what may stand in their sections.
-    public init(_ source: consuming ConfigurationSource, installed: [AdapterDescriptor]) throws(Faults) {
+    public init(_ source: consuming ConfigurationSource, installed: [any ChannelAdapter.Type]) throws(Faults) {
         var source = source
         let store = Self.storePath(&source)
         let keyring = source.string("secrets.keyring")
@@ -22,7 +23,11 @@ extension GatewayConfiguration {
         readHTTP(&source)
         readJWT(&source)
         for text in source.strings("network.allow") ?? [] {
-            if let block = AddressBlock(text) { networkAllow.append(block) } else { source.fault("network.allow", "must hold blocks such as 10.0.0.0/8") }
+            if let block = AddressBlock(text) {
+                networkAllow.append(block)
+            } else {
+                source.fault("network.allow", "must hold blocks such as 10.0.0.0/8")
+            }
         }
         let retry = Self.retry("retry", over: RetryPolicy(), &source)
         readDispatch(&source)
@@ -32,8 +37,10 @@ extension GatewayConfiguration {
             source.int("limits.publicUnknownTokensPerMinute", in: 1...1_000_000) ?? limits.publicUnknownTokensPerMinute
         limits.publicCallsPerTokenPerMinute =
             source.int("limits.publicCallsPerTokenPerMinute", in: 1...1_000_000) ?? limits.publicCallsPerTokenPerMinute
+        limits.requestsPerSecond = source.int("limits.requestsPerSecond", in: 0...1_000_000) ?? limits.requestsPerSecond
         retention.settled = source.duration("retention.settled") ?? retention.settled
         retention.events = source.duration("retention.events") ?? retention.events
+        source.add(Faults(APIConfiguration(self).faults))
         try source.finish()
     }
 
@@ -53,22 +60,39 @@ extension GatewayConfiguration {
         http.host = source.string("http.host") ?? http.host
         http.port = source.int("http.port", in: 0...65_535) ?? http.port
         http.publicBaseURL = source.string("http.publicBaseURL")
+        if let url = http.publicBaseURL, WebURL(url) == nil { source.fault("http.publicBaseURL", "must be an http or https URL") }
         http.trustedProxies = source.strings("http.trustedProxies") ?? []
         http.allowedOrigins = source.strings("http.allowedOrigins") ?? []
     }
 
     private mutating func readJWT(_ source: inout ConfigurationSource) {
-        guard let algorithm = source.choice("auth.jwt.algorithm", of: ["HS256", "RS256", "ES256", "EdDSA"]) else { return }
+        let algorithm = source.choice("auth.jwt.algorithm", of: ["HS256"] + Self.keySetAlgorithms)
+        let before = source.faults.count
         let secret = source.string("auth.jwt.secret")
-        let jwks = source.string("auth.jwt.jwksFile")
-        if algorithm == "HS256", secret == nil { source.fault("auth.jwt.secret", "is required with HS256") }
-        if let secret, secret.utf8.count < 32 { source.fault("auth.jwt.secret", "must have at least 32 bytes") }
-        if algorithm != "HS256", jwks == nil { source.fault("auth.jwt.jwksFile", "is required with \(algorithm), as \"file:/path\"") }
-        jwt = JWT(
-            algorithm: algorithm, secret: secret.map { Secret($0) }, jwks: jwks, issuer: source.string("auth.jwt.issuer"),
-            audience: source.string("auth.jwt.audience"), organizationClaim: source.string("auth.jwt.organizationClaim") ?? "org",
-            rolesClaim: source.string("auth.jwt.rolesClaim") ?? "roles")
+        let keySet = source.text(ofFile: "auth.jwt.jwksFile")
+        let issuer = source.string("auth.jwt.issuer")
+        let audience = source.string("auth.jwt.audience")
+        let organizationClaim = source.string("auth.jwt.organizationClaim")
+        let rolesClaim = source.string("auth.jwt.rolesClaim")
+        guard source.has(section: "auth.jwt") else { return }
+        let keys: JWTConfiguration.Keys
+        switch (algorithm, secret, keySet) {
+        case (nil, .some, .some): return source.fault("auth.jwt", "has both a secret and a jwksFile; algorithm says which counts")
+        case ("HS256", let secret?, _), (nil, let secret?, nil): keys = .hs256(Secret(secret))
+        case (_, _, let keySet?) where algorithm != "HS256":
+            keys = .keySet(json: keySet, algorithms: Set(algorithm.map { [$0] } ?? Self.keySetAlgorithms))
+        default:
+            // One that was given and could not be read is told already.
+            if source.faults.count > before { return }
+            let key = algorithm == nil || algorithm == "HS256" ? "secret" : "jwksFile"
+            return source.fault("auth.jwt.\(key)", "is required" + (algorithm.map { " with \($0)" } ?? ", or a jwksFile"))
+        }
+        jwt = JWTConfiguration(
+            keys: keys, issuer: issuer, audience: audience, organizationClaim: organizationClaim ?? "org", rolesClaim: rolesClaim ?? "roles"
+        )
     }
+
+    private static let keySetAlgorithms = ["RS256", "ES256", "EdDSA"]
 
     private mutating func readDispatch(_ source: inout ConfigurationSource) {
         dispatch.batch = source.int("dispatch.batch", in: 1...5000) ?? dispatch.batch
@@ -89,9 +113,10 @@ extension GatewayConfiguration {
         return retry
     }
 
-    private mutating func readChannels(_ source: inout ConfigurationSource, retry: RetryPolicy, installed: [AdapterDescriptor]) {
+    private mutating func readChannels(_ source: inout ConfigurationSource, retry: RetryPolicy, installed: [any ChannelAdapter.Type]) {
         let poisonClaims = source.int("dispatch.poisonClaims", in: 1...1000) ?? 10
-        for descriptor in installed {
+        for adapter in installed {
+            let descriptor = adapter.descriptor
             let key = "channels.\(descriptor.channel)"
             guard source.has(section: key) else { continue }
             var policy = ChannelPolicy(descriptor, retry: retry, poisonClaims: poisonClaims)
@@ -116,12 +141,13 @@ extension GatewayConfiguration {
             let network: NetworkPolicy = descriptor.addressKind == .url ? .guarded(allow: networkAllow) : .trusted
             do {
                 let settings = try AdapterSettings(.object(given), specs: descriptor.settings, network: network)
+                try ValidatingEnvironment.check(settings, of: adapter)
                 channels[descriptor.channel] = ChannelSection(settings: settings, policy: policy)
             } catch { source.add(error, below: key) }
         }
-        if channels.isEmpty, source.faults.isEmpty {
-            let names = installed.map(\.channel.rawValue).joined(separator: ", ")
-            source.fault("channels", "must configure at least one of \(names)")
+        let names = installed.map { $0.descriptor.channel.rawValue }
+        if names.allSatisfy({ !source.has(section: "channels.\($0)") }) {
+            source.fault("channels", "must configure at least one of \(names.joined(separator: ", "))")
         }
     }
 
@@ -131,7 +157,8 @@ extension GatewayConfiguration {
         quotes.isLegacyEnabled = source.bool("quotes.legacy.enabled") ?? quotes.isLegacyEnabled
         quotes.locale = source.string("quotes.locale") ?? quotes.locale
         quotes.tokenLifetime = source.duration("quotes.tokenLifetime") ?? quotes.tokenLifetime
-        for (key, url) in [("quotes.publicBaseURL", quotes.publicBaseURL), ("quotes.apiBaseURL", quotes.apiBaseURL)] where WebURL(url) == nil {
+        for (key, url) in [("quotes.publicBaseURL", quotes.publicBaseURL), ("quotes.apiBaseURL", quotes.apiBaseURL)]
+        where WebURL(url) == nil {
             source.fault(key, "must be an http or https URL")
         }
     }

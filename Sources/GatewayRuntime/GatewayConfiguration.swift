@@ -1,4 +1,5 @@
 public import AdapterKit
+public import GatewayAPI
 public import GatewayCore
 public import QuoteBridge
 
@@ -13,19 +14,11 @@ public struct GatewayConfiguration: Sendable {
         public init() {}
     }
 
-    public struct JWT: Hashable, Sendable {
-        public var algorithm: String
-        public var secret: Secret?
-        public var jwks: String?
-        public var issuer: String?
-        public var audience: String?
-        public var organizationClaim = "org"
-        public var rolesClaim = "roles"
-    }
-
     public struct Limits: Hashable, Sendable {
         public var publicUnknownTokensPerMinute = 30
         public var publicCallsPerTokenPerMinute = 300
+        /// By one key or signed token; 0 for no limit.
+        public var requestsPerSecond = 0
         public init() {}
     }
 
@@ -47,7 +40,7 @@ public struct GatewayConfiguration: Sendable {
     public var appliesMigrations = true
     /// The text of the keyring that seals secrets.
     public var keyring: Secret
-    public var jwt: JWT?
+    public var jwt: JWTConfiguration?
     public var networkAllow: [AddressBlock] = []
     public var channels: [ChannelName: ChannelSection] = [:]
     public var dispatch = DispatchConfiguration()

@@ -6,10 +6,10 @@ import GatewayModel
 public import Logging
 import NIOPosix
 public import QuoteBridge
-public import ServiceLifecycle
-import Signing
 import SMTPTransport
 import SQLiteStore
+public import ServiceLifecycle
+import Signing
 import WorkflowEngine
 
 /// A whole gateway, from its configuration to running services: for the daemon, and for a Swift host that runs it in-process.
@@ -71,7 +71,7 @@ public final class GatewayRuntime: Service {
 
         let metrics = Metrics(clock: clock)
         let feed = StatusFeed()
-        let observer = ObserverGroup([metrics, LogObserver(logger), feed])
+        let observer = ObserverGroup([metrics, LogObserver(logger, hasher: KeyedAddressHasher(keyring)), feed])
         let wake = WakeRelay()
         let gate = SuppressionGate(store: store, clock: clock, observer: observer)
         let factory = DeliveryFactory(channels: channels)
@@ -100,7 +100,8 @@ public final class GatewayRuntime: Service {
         for type in adapters {
             guard let section = configuration.channels[type.descriptor.channel] else { continue }
             do {
-                channels.append(Channel(adapter: try type.init(settings: section.settings, environment: environment), policy: section.policy))
+                channels.append(
+                    Channel(adapter: try type.init(settings: section.settings, environment: environment), policy: section.policy))
             } catch {
                 faults += error.list.map { Fault("channels.\(type.descriptor.channel).\($0.path)", $0.message) }
             }
@@ -116,11 +117,14 @@ public final class GatewayRuntime: Service {
             path: ControlSocket.path(forStore: configuration.storePath), administration: administration, logger: logger)
         // What is listed last stops first.
         var running: [any Service] = [control]
-        if roles.contains(.maintenance) { running += [parts.maintenance, DeferredPlanning(bridge: services.bridge, clock: services.clock)] as [any Service] }
+        if roles.contains(.maintenance) {
+            running += [parts.maintenance, DeferredPlanning(bridge: services.bridge, clock: services.clock)] as [any Service]
+        }
         if roles.contains(.dispatcher) { running.append(parts.dispatcher) }
         running.append(try await api())
         let group = ServiceGroup(
-            configuration: .init(services: running.map { .init(service: $0, successTerminationBehavior: .gracefullyShutdownGroup) }, logger: logger))
+            configuration: .init(
+                services: running.map { .init(service: $0, successTerminationBehavior: .gracefullyShutdownGroup) }, logger: logger))
         do {
             try await withGracefulShutdownHandler {
                 try await group.run()
@@ -135,8 +139,9 @@ public final class GatewayRuntime: Service {
     }
 
     private func api() async throws -> any Service {
-        try await GatewayAPI(services: services, configuration: APIConfiguration(configuration), logger: logger)
-            .application(onListening: onListening)
+        var api = APIConfiguration(configuration)
+        api.servesCalls = roles.contains(.api)
+        return try await GatewayAPI(services: services, configuration: api, logger: logger).application(onListening: onListening)
     }
 
     /// Ends transports and store; for a runtime that never ran.
@@ -154,15 +159,8 @@ extension APIConfiguration {
             allowedOrigins: configuration.http.allowedOrigins,
             limits: .init(
                 unknownTokensPerMinute: configuration.limits.publicUnknownTokensPerMinute,
-                callsPerTokenPerMinute: configuration.limits.publicCallsPerTokenPerMinute),
-            jwt: configuration.jwt.map(JWTConfiguration.init(_:)))
-    }
-}
-
-extension JWTConfiguration {
-    init(_ configuration: GatewayConfiguration.JWT) {
-        self.init(
-            keys: configuration.secret.map { .hs256($0) } ?? .keySet(json: configuration.jwks ?? ""), issuer: configuration.issuer,
-            audience: configuration.audience, organizationClaim: configuration.organizationClaim, rolesClaim: configuration.rolesClaim)
+                callsPerTokenPerMinute: configuration.limits.publicCallsPerTokenPerMinute,
+                requestsPerSecond: configuration.limits.requestsPerSecond),
+            jwt: configuration.jwt)
     }
 }

@@ -18,9 +18,11 @@ public enum Preflight {
         public var detail: String
     }
 
-    public static func run(_ configuration: GatewayConfiguration, adapters: [any ChannelAdapter.Type], clock: any WallClock = SystemClock()) async -> [Line] {
+    public static func run(_ configuration: GatewayConfiguration, adapters: [any ChannelAdapter.Type], clock: any WallClock = SystemClock())
+        async -> [Line]
+    {
         var lines = [Line(verdict: .ok, name: "configuration", detail: "\(configuration.channels.count) channels")]
-        lines.append(await checkStore(configuration))
+        lines += await checkStore(configuration)
         let logger = Logger(label: "gatewayd", factory: { _ in SwiftLogNoOpLogHandler() })
         let http = CurlTransport(configuration: CurlConfiguration())
         let mail = SMTPTransport(configuration: SMTPConfiguration(), eventLoopGroup: MultiThreadedEventLoopGroup.singleton, logger: logger)
@@ -34,7 +36,8 @@ public enum Preflight {
             do {
                 lines.append(line(name, try await type.init(settings: section.settings, environment: environment).probe()))
             } catch let faults as Faults {
-                lines.append(Line(verdict: .fail, name: name, detail: faults.list.map { "\($0.path) \($0.message)" }.joined(separator: "; ")))
+                lines.append(
+                    Line(verdict: .fail, name: name, detail: faults.list.map { "\($0.path) \($0.message)" }.joined(separator: "; ")))
             } catch { lines.append(Line(verdict: .fail, name: name, detail: "was cut off")) }
         }
         await http.shutdown()
@@ -42,24 +45,34 @@ public enum Preflight {
         return lines
     }
 
-    private static func checkStore(_ configuration: GatewayConfiguration) async -> Line {
+    private static func checkStore(_ configuration: GatewayConfiguration) async -> [Line] {
         do {
-            if let answer = try await ControlSocket.send(.migrations, toStore: configuration.storePath) {
-                return Line(verdict: .ok, name: "store", detail: "a running daemon has it open; \(answer.output.count) migrations")
+            let states: [MigrationStatus]
+            if let answer = try? await ControlSocket.send(.migrations, toStore: configuration.storePath), answer.fault == nil {
+                let store = Line(verdict: .ok, name: "store", detail: "a running daemon has it open")
+                return [store, Line(verdict: .ok, name: "migrations", detail: "the schema is the running daemon's")]
             }
-            let states = try await Administration.migrations(of: configuration, applying: false)
-            let pending = states.count { $0.state == .pending }
-            if states.contains(where: { $0.state == .unknown }) {
-                return Line(verdict: .fail, name: "store", detail: "its schema is newer than this binary")
-            }
-            return Line(verdict: .ok, name: "store", detail: pending == 0 ? "the schema is current" : "\(pending) migrations will be applied at the start")
-        } catch { return Line(verdict: .fail, name: "store", detail: "\((error as? StoreError)?.description ?? "cannot be opened")") }
+            states = try await Administration.migrations(of: configuration, applying: false)
+            let store = Line(verdict: .ok, name: "store", detail: "it can be opened")
+            return [store, await checkSchema(configuration, pending: states.count { $0.state == .pending })]
+        } catch { return [Line(verdict: .fail, name: "store", detail: error.description)] }
+    }
+
+    private static func checkSchema(_ configuration: GatewayConfiguration, pending: Int) async -> Line {
+        if pending > 0, configuration.appliesMigrations {
+            return Line(verdict: .ok, name: "migrations", detail: "\(pending) will be applied at the start")
+        }
+        do {
+            try await Administration.verifySchema(of: configuration)
+            return Line(verdict: .ok, name: "migrations", detail: "the schema is current")
+        } catch { return Line(verdict: .fail, name: "migrations", detail: error.description) }
     }
 
     private static func line(_ name: String, _ outcome: DeliveryOutcome) -> Line {
         switch outcome {
         case .accepted: Line(verdict: .ok, name: name, detail: "the provider is there and lets us in")
-        case .deferred(let failure, _), .throttled(let failure, _), .channelFault(let failure), .rejected(let failure, _), .answerLost(let failure):
+        case .deferred(let failure, _), .throttled(let failure, _), .channelFault(let failure), .rejected(let failure, _),
+            .answerLost(let failure):
             Line(verdict: .fail, name: name, detail: "\(failure.message)\(failure.code.map { " (\($0))" } ?? "")")
         }
     }

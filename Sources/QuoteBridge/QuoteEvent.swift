@@ -13,17 +13,24 @@ public struct QuoteEvent: Hashable, Sendable {
     public var leadID: LeadID?
     public var publicToken: String?
     public var attachments: [Attachment]
-    /// Everything else that was said, by name.
+    /// Everything else that was said, by name; what is null or blank was not said.
     public var fields: [String: JSONValue]
-    /// The body in canonical form, without `eventId`: what makes two events the same.
+    /// The body in canonical form, as it is kept: with its trigger and its quote, without its own id and without the public token.
     public var payload: [UInt8]
+    /// SHA-256 of what makes two events the same: trigger, quote, and all that was said but the event's own id.
+    public var bodyHash: [UInt8]
+    /// Where the event stood in its call; faults are told by it.
+    let path: String
 
     /// Checks the body of one call; throws every fault.
     ///
     /// - Parameters:
     ///   - trigger: the workflow trigger it stands for.
     ///   - quoteID: the quote that the call's path names, where it does; else the body's `quoteId`.
-    public init(_ json: JSONValue, trigger: String, quoteID pathQuoteID: QuoteID? = nil, path: String = "") throws(Faults) {
+    ///   - leavesOut: whether the body may leave out what the gateway remembers of the quote.
+    public init(
+        _ json: JSONValue, trigger: String, quoteID pathQuoteID: QuoteID? = nil, path: String = "", leavesOut: Bool = false
+    ) throws(Faults) {
         var reader = try ObjectReader(json, path: path)
         let isAboutQuote = !DecisionTable.rows(of: trigger).isEmpty
         let isSent = trigger == DecisionTable.quoteSent
@@ -35,16 +42,18 @@ public struct QuoteEvent: Hashable, Sendable {
         for name in ["quoteId", "subjectId"] {
             guard let text = reader.string(name) else { continue }
             if QuoteID(text) == nil { reader.fault(name, "must have at most 200 characters and no control characters") }
-            if name == "quoteId", pathQuoteID != nil, pathQuoteID != QuoteID(text) { reader.fault(name, "differs from the quote in the path") }
+            if name == "quoteId", pathQuoteID != nil, pathQuoteID != QuoteID(text) {
+                reader.fault(name, "differs from the quote in the path")
+            }
             quoteID = quoteID ?? QuoteID(text)
         }
         if isAboutQuote, quoteID == nil, reader.faults.isEmpty { reader.fault("quoteId", "is required") }
 
-        let leadText = reader.string("leadId", required: isSent || !isAboutQuote)
+        let leadText = reader.string("leadId", required: isSent && !leavesOut || !isAboutQuote)
         leadID = leadText.flatMap { LeadID($0) }
         if leadText != nil, leadID == nil { reader.fault("leadId", "must have at most 200 characters and no control characters") }
 
-        _ = reader.string("quoteNumber", required: isSent, maximum: 120)
+        _ = reader.string("quoteNumber", required: isSent && !leavesOut, maximum: 120)
         publicToken = reader.string("publicToken", maximum: 512)
         if let publicToken, publicToken.count < 22 { reader.fault("publicToken", "must have at least 22 characters") }
         if let publicToken, !publicToken.utf8.allSatisfy(Self.isTokenByte) {
@@ -62,22 +71,30 @@ public struct QuoteEvent: Hashable, Sendable {
             _ = reader.string("signatureData", maximum: 500_000)
         }
         if trigger == DecisionTable.quoteRejected { _ = reader.string("reason", maximum: 2000) }
-        let files = reader.list("attachments", count: 0...20) { (json: JSONValue, path: String) throws(Faults) in try Attachment(json: json, path: path) }
+        let files = reader.list("attachments", count: 0...20) { (json: JSONValue, path: String) throws(Faults) in
+            try Attachment(json: json, path: path)
+        }
         _ = reader.object("variables")
         try reader.finish()
 
         self.trigger = trigger
         self.quoteID = quoteID
         self.attachments = files ?? []
+        self.path = path
         var members = json.objectValue ?? [:]
         members["eventId"] = nil
+        members["type"] = .string(trigger)
+        if let quoteID { members["quoteId"] = .string(quoteID.text) }
+        bodyHash = SHA256.digest(JSONValue.object(members).bytes)
+        members["publicToken"] = nil
         payload = JSONValue.object(members).bytes
-        for name in ["type", "quoteId", "subjectId", "attachments", "publicToken", "occurredAt", "signatureData"] { members[name] = nil }
-        fields = members.filter { !$0.value.isNull }
+        for name in ["type", "quoteId", "subjectId", "attachments", "occurredAt", "signatureData"] { members[name] = nil }
+        fields = members.filter { !$0.value.isNull && $0.value.stringValue?.allSatisfy(\.isWhitespace) != true }
     }
 
     private static let textFields = [
-        "leadToken", "leadServiceId", "leadSource", "leadServiceType", "pipelineStage", "consumerName", "consumerEmail", "consumerPhone", "locale",
+        "leadToken", "leadServiceId", "leadSource", "leadServiceType", "pipelineStage", "consumerName", "consumerEmail", "consumerPhone",
+        "locale",
         "timeZone", "agentId", "agentName", "agentEmail", "agentPhone", "organizationName", "reviewUrl",
     ]
 

@@ -67,6 +67,9 @@ public struct Keyring: Sendable, CustomStringConvertible, CustomReflectable {
     /// Whether the bytes were sealed with a key other than the first, and are worth sealing again.
     public func isStale(_ sealed: [UInt8]) throws(OpenError) -> Bool { try Self.readHeader(sealed).id != keys[0].id }
 
+    /// A key of its own for one purpose, from the key that seals: for names and codes that no other purpose's key can make.
+    public func key(for purpose: String) -> [UInt8] { HMACSHA256.code(for: Array(purpose.utf8), key: keys[0].bytes) }
+
     private static func readHeader(_ sealed: [UInt8]) throws(OpenError) -> (id: String, count: Int) {
         guard sealed.count >= 2, sealed[0] == version, sealed.count >= 2 + Int(sealed[1]),
             let id = String(validating: sealed[2..<2 + Int(sealed[1])], as: UTF8.self), isValid(id: id)
@@ -75,12 +78,13 @@ public struct Keyring: Sendable, CustomStringConvertible, CustomReflectable {
     }
 
     private static func isValid(id: String) -> Bool {
-        (1...64).contains(id.utf8.count) && id.utf8.allSatisfy { byte in
-            switch byte {
-            case 0x30...0x39, 0x41...0x5A, 0x61...0x7A, 0x2D, 0x2E, 0x5F: true
-            default: false
+        (1...64).contains(id.utf8.count)
+            && id.utf8.allSatisfy { byte in
+                switch byte {
+                case 0x30...0x39, 0x41...0x5A, 0x61...0x7A, 0x2D, 0x2E, 0x5F: true
+                default: false
+                }
             }
-        }
     }
 
     public var description: String { "Keyring(\(keys.map(\.id).joined(separator: ", ")))" }

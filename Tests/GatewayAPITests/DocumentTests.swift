@@ -1,6 +1,6 @@
+import AdapterKit
 import HTTPTypes
 import Testing
-import Yams
 
 @testable import GatewayAPI
 
@@ -14,32 +14,40 @@ import Yams
     }
 
     @Test func documentListsExactlyTheOperationsAndTheirRoles() throws {
-        let text = String(decoding: OpenAPIDocument.bytes, as: UTF8.self)
-        let document = try #require(try Yams.load(yaml: text) as? [String: Any])
-        #expect(document["openapi"] as? String == "3.1.0")
-        let paths = try #require(document["paths"] as? [String: [String: Any]])
+        let document = APIDocument.shared.json
+        #expect(document["openapi"] == "3.1.0")
         var written: Set<Entry> = []
-        for (path, operations) in paths {
-            for (method, value) in operations where method != "parameters" {
-                let operation = try #require(value as? [String: Any])
+        for (path, operations) in try #require(document["paths"]?.objectValue) {
+            for (method, operation) in operations.objectValue ?? [:] where method != "parameters" {
                 written.insert(
                     Entry(
-                        method: method, path: path, id: try #require(operation["operationId"] as? String),
-                        roles: try #require(operation["x-role"] as? [String])))
+                        method: method, path: path, id: try #require(operation["operationId"]?.stringValue),
+                        roles: try #require(operation["x-role"]?.arrayValue).compactMap(\.stringValue)))
             }
         }
         let registered = Set(
-            Operation.allCases.map { Entry(method: $0.row.method.rawValue.lowercased(), path: $0.row.path, id: $0.rawValue, roles: $0.row.access.words) })
+            Operation.allCases.map {
+                Entry(method: $0.row.method.rawValue.lowercased(), path: $0.row.path, id: $0.rawValue, roles: $0.row.access.words)
+            })
         #expect(written.subtracting(registered) == [])
         #expect(registered.subtracting(written) == [])
         #expect(registered.count == Operation.allCases.count)
     }
 
     @Test func documentListsTheErrorCodes() throws {
-        let document = try #require(try Yams.load(yaml: String(decoding: OpenAPIDocument.bytes, as: UTF8.self)) as? [String: Any])
-        let components = try #require(document["components"] as? [String: Any])
-        let schemas = try #require(components["schemas"] as? [String: [String: Any]])
-        let properties = try #require(schemas["Error"]?["properties"] as? [String: [String: Any]])
-        #expect(Set(try #require(properties["code"]?["enum"] as? [String])) == Set(ErrorCode.allCases.map(\.rawValue)))
+        let codes = APIDocument.shared.json["components"]?["schemas"]?["Refusal"]?["properties"]?["code"]?["enum"]?.arrayValue
+        #expect(Set(try #require(codes).compactMap(\.stringValue)) == Set(ErrorCode.allCases.map(\.rawValue)))
+    }
+
+    @Test func bodiesAreDocumentedWhereTheyAreRead() throws {
+        for operation in Operation.allCases {
+            let said = try #require(APIDocument.shared.operation(operation.row.method, operation.row.path))
+            let types = Set(said["requestBody"]?["content"]?.objectValue?.keys ?? [:].keys)
+            switch operation.row.body {
+            case .none: #expect(types.isEmpty, "\(operation)")
+            case .raw: #expect(types == ["*/*"], "\(operation)")
+            case .json, .jsonWithFiles: #expect(types == ["application/json"], "\(operation)")
+            }
+        }
     }
 }

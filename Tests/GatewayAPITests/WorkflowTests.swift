@@ -1,123 +1,325 @@
 import AdapterKit
 import GatewayModel
+import GatewayTestKit
 import HTTPTypes
 import Testing
 
 @testable import GatewayAPI
 
-/// Workflows, rules and overrides over HTTP.
-@Suite struct WorkflowTests {
-    private static let engine = "/api/v1/admin/organizations/me/workflow-engine"
+/// Workflows over HTTP, as a whole and one by one.
+@Suite(.timeLimit(.minutes(1))) struct WorkflowTests {
+    private static let workflows = APIBench.engine + "/workflows"
 
-    @Test func whatIsReadCanBePutBack() async throws {
-        let bench = try await APIBench()
-        try await bench.run { client async throws in
-            let read = try await client.call(.get, Self.engine + "/workflows", as: "viewer")
+    private static func step(_ more: JSONValue = [:]) -> JSONValue {
+        let step: JSONValue = [
+            "trigger": "quote_sent", "channel": "email", "stepOrder": 10, "templateSubject": "Hi", "templateBody": "There",
+        ]
+        return step.merging(more)
+    }
+
+    private static func workflow(_ key: String, _ steps: JSONValue...) -> JSONValue {
+        ["workflowKey": .string(key), "name": .string("The \(key)"), "steps": .array(steps.isEmpty ? [step()] : steps)]
+    }
+
+    /// Everything that a workflow and a step can say.
+    private static let everything: JSONValue = [
+        "workflowKey": "all", "name": "All", "description": "Every member", "enabled": false, "quoteValidDaysOverride": 30,
+        "quotePaymentDaysOverride": 14,
+        "steps": [
+            [
+                "trigger": "quote_sent", "channel": "whatsapp", "audience": "partner", "action": "send_message", "stepOrder": 7,
+                "delayMinutes": 525_600, "enabled": false, "orderPerQuote": true, "stopOnReply": true,
+                "recipientConfig": [
+                    "includeLeadContact": true, "includePartner": true, "includeAssignedAgent": true, "includeInternal": true,
+                    "customEmails": ["a@b.example"], "customPhones": ["+31612345678"], "customEndpoints": ["https://hook.example/x"],
+                ],
+                "whatsappTemplate": ["name": "hello", "language": "nl", "components": []],
+            ],
+            [
+                "trigger": "my_own_trigger", "channel": "email", "audience": "internal", "action": "send_message", "stepOrder": 1_000_000,
+                "delayMinutes": 0, "enabled": true, "orderPerQuote": false, "stopOnReply": false,
+                "recipientConfig": [
+                    "includeLeadContact": false, "includePartner": false, "includeAssignedAgent": false, "includeInternal": false,
+                    "customEmails": [], "customPhones": [], "customEndpoints": [],
+                ],
+                "templateSubject": "S", "templateBody": "<p>B</p>",
+            ],
+        ],
+    ]
+
+    @Test("case 61: after each workflow is deleted there are none; what is put is read back, every field of it") func case61() async throws
+    {
+        try await APIBench.with { bench, client async throws in
+            let written = try await client.call(.put, Self.workflows, as: "admin", ["workflows": [Self.everything]])
+            let read = try await client.call(.get, Self.workflows, as: "viewer")
+            #expect(written.status == 200 && read.json == written.json)
+            let workflow = try #require(read.json["workflows"]?[0])
+            #expect(Self.without(workflow) == Self.everything)
+            // What is read can be put back as it came, and changes nothing.
             let tag = try #require(read.headers[.eTag])
-            let written = try await client.call(.put, Self.engine + "/workflows", as: "admin", read.json, headers: [.ifMatch: tag])
-            #expect(written.status == 200)
-            #expect(written.json == read.json)
-            let stale = try await client.call(.put, Self.engine + "/workflows", as: "admin", read.json, headers: [.ifMatch: "\"0\""])
-            #expect(stale.status == 412 && stale.code == "precondition_failed")
+            let again = try await client.call(.put, Self.workflows, as: "admin", read.json, headers: [.ifMatch: tag])
+            #expect(again.status == 200 && again.json == read.json)
+
+            for workflow in try await client.call(.get, Self.workflows, as: "admin").json["workflows"]?.arrayValue ?? [] {
+                #expect(
+                    try await client.call(.delete, "\(Self.workflows)/\(try #require(workflow["id"]?.stringValue))", as: "admin").status
+                        == 204)
+            }
+            #expect(try await client.call(.get, Self.workflows, as: "admin").json == ["workflows": []])
+            #expect(try await client.call(.get, Self.workflows + "?shape=flat", as: "admin").json == ["workflows": []])
         }
     }
 
-    @Test func idsStayWhenTheyAreLeftOut() async throws {
-        let bench = try await APIBench()
-        let step: JSONValue = ["trigger": "quote_sent", "channel": "email", "stepOrder": 1, "templateSubject": "Hi", "templateBody": "There"]
-        let workflow: JSONValue = ["workflowKey": "w", "name": "W", "steps": [step]]
-        try await bench.run { client async throws in
-            let first = try await client.call(.put, Self.engine + "/workflows", as: "admin", ["workflows": [workflow]])
-            #expect(first.status == 200)
-            #expect(first.json["workflows"]?[0]?["steps"]?[0]?["enabled"] == true)
-            let renamed = workflow.merging(["name": "Other"])
-            let second = try await client.call(.put, Self.engine + "/workflows", as: "admin", ["workflows": [renamed]])
-            #expect(second.json["workflows"]?[0]?["id"] == first.json["workflows"]?[0]?["id"])
-            #expect(second.json["workflows"]?[0]?["steps"]?[0]?["id"] == first.json["workflows"]?[0]?["steps"]?[0]?["id"])
-            #expect(second.json["workflows"]?[0]?["name"] == "Other")
-            // The default workflow went, and the rule that pointed to it with it.
-            #expect(try await client.call(.get, Self.engine + "/assignment-rules", as: "admin").json["rules"] == [])
+    /// A workflow without what the gateway adds.
+    private static func without(_ workflow: JSONValue) -> JSONValue {
+        var members = workflow.objectValue ?? [:]
+        for name in ["id", "createdAt", "updatedAt"] { members[name] = nil }
+        members["steps"] = .array(
+            (workflow["steps"]?.arrayValue ?? []).map { step in
+                var members = step.objectValue ?? [:]
+                members["id"] = nil
+                return .object(members)
+            })
+        return .object(members)
+    }
+
+    @Test("case 62: without ids the stored ones are found by their keys, and keep their ids") func case62() async throws {
+        try await APIBench.with { bench, client async throws in
+            let body: JSONValue = ["workflows": [Self.workflow("w", Self.step(), Self.step(["stepOrder": 20])), Self.workflow("v")]]
+            let first = try await client.call(.put, Self.workflows, as: "admin", body)
+            let renamed = Self.workflow("w", Self.step(["stepOrder": 20]), Self.step(["templateBody": "Other"])).merging(["name": "Other"])
+            bench.clock.advance(by: .seconds(60))
+            let second = try await client.call(.put, Self.workflows, as: "admin", ["workflows": [Self.workflow("v"), renamed]])
+            let (before, after) = (try #require(first.json["workflows"]), try #require(second.json["workflows"]))
+            #expect(after[1]?["id"] == before[0]?["id"] && after[0]?["id"] == before[1]?["id"])
+            #expect(
+                after[1]?["steps"]?[0]?["id"] == before[0]?["steps"]?[1]?["id"]
+                    && after[1]?["steps"]?[1]?["id"] == before[0]?["steps"]?[0]?["id"])
+            #expect(after[1]?["name"] == "Other" && after[1]?["createdAt"] == before[0]?["createdAt"])
+            #expect(after[1]?["updatedAt"] != before[0]?["updatedAt"] && after[0] == before[1], "only what changed is newer")
+            // An id goes before a key, so that a workflow can be renamed while another takes its key.
+            let id = try #require(after[1]?["id"])
+            let swapped: JSONValue = ["workflows": [Self.workflow("w"), Self.workflow("x").merging(["id": id])]]
+            let third = try await client.call(.put, Self.workflows, as: "admin", swapped)
+            #expect(third.status == 200 && third.json["workflows"]?[1]?["id"] == id && third.json["workflows"]?[0]?["id"] != id)
+            // The default workflow went, and the rule that pointed to it with it; the audit says both.
+            #expect(try await client.call(.get, APIBench.engine + "/assignment-rules", as: "admin").json["rules"] == [])
+            let audit = try #require(try await client.call(.get, "/api/v1/audit", as: "admin").json["entries"]?.arrayValue?.last)
+            #expect(
+                audit["action"] == "workflows.replace" && audit["before"]?["rules"]?.arrayValue?.count == 1
+                    && audit["after"]?["rules"] == [])
         }
     }
 
-    @Test func everyFaultIsListedAndNothingChanges() async throws {
-        let bench = try await APIBench()
-        try await bench.run { client async throws in
-            let before = try await client.call(.get, Self.engine + "/workflows", as: "admin").json
-            let step: JSONValue = [
-                "trigger": "quote_sent", "channel": "fax", "stepOrder": 0, "delayMinutes": 525_601,
-                "templateSubject": .string(String(repeating: "s", count: 501)), "templateBody": .string(String(repeating: "b", count: 12_001)),
+    @Test("case 63: every fault is listed, case 65: and nothing changes") func case63() async throws {
+        try await APIBench.with { bench, client async throws in
+            let before = try await client.call(.get, Self.workflows, as: "admin")
+            let bad: JSONValue = [
+                "trigger": "quote_sent", "channel": "fax", "stepOrder": 0, "delayMinutes": 525_601, "audience": "nobody", "enabld": true,
+                "templateSubject": .string(String(repeating: "s", count: 501)),
+                "templateBody": .string(String(repeating: "b", count: 12_001)),
+                "recipientConfig": ["customEmails": [1], "includeAll": true],
             ]
+            let template = Self.step(["templateBody": "{{#each}}", "whatsappTemplate": 7, "action": "call"])
             let body: JSONValue = [
                 "workflows": [
-                    ["workflowKey": "a", "name": "A", "steps": []], ["workflowKey": "b", "name": "B", "quoteValidDaysOverride": 366, "steps": [step]],
+                    Self.workflow("good"), ["workflowKey": "a", "name": "A", "steps": []],
+                    [
+                        "workflowKey": "b", "name": .string(String(repeating: "n", count: 161)), "quoteValidDaysOverride": 366,
+                        "steps": [bad, template],
+                    ],
+                    ["workflowKey": .string(String(repeating: "k", count: 121)), "name": " ", "quotePaymentDaysOverride": 0],
                 ]
             ]
-            let answer = try await client.call(.put, Self.engine + "/workflows", as: "admin", body)
-            #expect(answer.status == 400)
-            let path = "workflows[1].steps[0]."
+            let answer = try await client.call(.put, Self.workflows, as: "admin", body)
+            #expect(answer.status == 400 && answer.code == "invalid_request")
+            let step = "workflows[2].steps[0]."
             #expect(
                 answer.faults == [
-                    "workflows[0].steps", "workflows[1].quoteValidDaysOverride", path + "channel", path + "stepOrder", path + "delayMinutes",
-                    path + "templateSubject", path + "templateBody",
+                    "workflows[1].steps", "workflows[2].name", "workflows[2].quoteValidDaysOverride", step + "channel", step + "stepOrder",
+                    step + "delayMinutes", step + "audience", step + "enabld", step + "templateSubject", step + "templateBody",
+                    step + "recipientConfig.customEmails[0]", step + "recipientConfig.includeAll", "workflows[2].steps[1].templateBody",
+                    "workflows[2].steps[1].whatsappTemplate", "workflows[2].steps[1].action", "workflows[3].workflowKey",
+                    "workflows[3].name",
+                    "workflows[3].quotePaymentDaysOverride", "workflows[3].steps",
                 ])
-            #expect(try await client.call(.put, Self.engine + "/workflows", as: "admin", ["workflows": []]).faults == ["workflows"])
-            #expect(try await client.call(.get, Self.engine + "/workflows", as: "admin").json == before)
+            let messages = answer.json["details"]?.arrayValue ?? []
+            #expect(messages.contains { $0["message"]?.stringValue?.contains("did you mean enabled?") == true })
+            #expect(try await client.call(.put, Self.workflows, as: "admin", ["workflows": []]).faults == ["workflows"])
+            let many = JSONValue.array((0..<101).map { Self.workflow("w\($0)") })
+            #expect(try await client.call(.put, Self.workflows, as: "admin", ["workflows": many]).faults == ["workflows"])
+            let after = try await client.call(.get, Self.workflows, as: "admin")
+            #expect(after.json == before.json && after.headers[.eTag] == before.headers[.eTag])
+        }
+    }
+
+    @Test("case 63: what can be told only of the whole") func collisions() async throws {
+        try await APIBench.with { bench, client async throws in
+            let id = "018f0000-0000-7000-8000-0000000000aa"
+            let body: JSONValue = [
+                "workflows": [
+                    Self.workflow("a", Self.step(["id": .string(id)]), Self.step(["stepOrder": 20])),
+                    Self.workflow("a", Self.step(["id": .string(id)])).merging(["id": .string(id)]),
+                    Self.workflow("c").merging(["id": .string(id)]),
+                ]
+            ]
+            let answer = try await client.call(.put, Self.workflows, as: "admin", body)
+            #expect(answer.faults == ["workflows[1].workflowKey", "workflows[1].steps[0].id", "workflows[2].id"])
+            let same = try await client.call(
+                .put, Self.workflows, as: "admin", ["workflows": [Self.workflow("a", Self.step(), Self.step())]])
+            #expect(same.faults == ["workflows[0].steps[1]"])
+        }
+    }
+
+    @Test("case 64: a step is enabled unless it says otherwise") func case64() async throws {
+        try await APIBench.with { bench, client async throws in
+            let written = try await client.call(
+                .put, Self.workflows, as: "admin", ["workflows": [Self.workflow("w", Self.step(["audience": "LEAD"]))]])
+            let step = written.json["workflows"]?[0]?["steps"]?[0]
+            #expect(
+                step?["enabled"] == true && step?["audience"] == "lead" && step?["delayMinutes"] == 0 && step?["action"] == "send_message")
+            #expect(step?["recipientConfig"] == nil, "left out is left out")
+        }
+    }
+
+    @Test("case 21: a delay of a year is taken, a minute more is not") func case21() async throws {
+        try await APIBench.with { bench, client async throws in
+            for (minutes, status) in [(525_600, 200), (525_601, 400)] as [(Int64, Int)] {
+                let body: JSONValue = ["workflows": [Self.workflow("w", Self.step(["delayMinutes": .int(minutes)]))]]
+                #expect(try await client.call(.put, Self.workflows, as: "admin", body).status == status)
+            }
+        }
+    }
+
+    @Test func aStaleVersionIsRefused() async throws {
+        try await APIBench.with { bench, client async throws in
+            let read = try await client.call(.get, Self.workflows, as: "viewer")
+            let tag = try #require(read.headers[.eTag])
+            #expect(try await client.call(.put, Self.workflows, as: "admin", read.json, headers: [.ifMatch: "\"0\", \(tag)"]).status == 200)
+            let stale = try await client.call(.put, Self.workflows, as: "admin", read.json, headers: [.ifMatch: tag])
+            #expect(stale.status == 412 && stale.code == "precondition_failed")
+            #expect(try await client.call(.put, Self.workflows, as: "admin", read.json, headers: [.ifMatch: "*"]).status == 200)
+            #expect(try await client.call(.post, Self.workflows, as: "admin", Self.workflow("n"), headers: [.ifMatch: tag]).status == 412)
         }
     }
 
     @Test func theFlatFormIsTheDefaultWorkflow() async throws {
-        let bench = try await APIBench()
-        try await bench.run { client async throws in
-            let body: JSONValue = ["workflows": [["trigger": "quote_sent", "channel": "email", "enabled": true, "delayMinutes": 0, "templateText": "Hi"]]]
-            let written = try await client.call(.put, Self.engine + "/workflows", as: "admin", body)
-            #expect(written.status == 200)
-            #expect(written.json["workflows"]?[0]?["templateText"] == "Hi")
-            #expect(written.json["workflows"]?[0]?["templateSubject"] != nil)
-            let flat = try await client.call(.get, Self.engine + "/workflows?shape=flat", as: "admin")
-            #expect(flat.json == written.json)
-            let full = try await client.call(.get, Self.engine + "/workflows", as: "admin").json["workflows"]
-            #expect(full?.arrayValue?.count == 1 && full?[0]?["workflowKey"] == "default" && full?[0]?["steps"]?[0]?["stepOrder"] == 10)
-            let sourced: JSONValue = ["workflows": [["trigger": "quote_sent", "channel": "email", "leadSource": "web"]]]
-            #expect(try await client.call(.put, Self.engine + "/workflows", as: "admin", sourced).faults == ["workflows[0].leadSource"])
+        try await APIBench.with { bench, client async throws in
+            let other = Self.workflow("other")
+            _ = try await client.call(.post, Self.workflows, as: "admin", other)
+            let flat: JSONValue = [
+                "workflows": [
+                    [
+                        "trigger": "quote_sent", "channel": "email", "enabled": true, "delayMinutes": 0, "leadSource": " ",
+                        "templateText": "Hi",
+                    ],
+                    [
+                        "trigger": "quote_sent", "channel": "WhatsApp", "audience": "Lead", "enabled": false, "delayMinutes": 5,
+                        "templateText": "Hi",
+                    ],
+                    ["trigger": "my_own", "channel": "email", "templateSubject": "Own", "templateText": "Hi"],
+                ]
+            ]
+            let written = try await client.call(.put, Self.workflows, as: "admin", flat)
+            #expect(written.status == 200 && written.json["workflows"]?.arrayValue?.count == 3)
+            #expect(written.json["workflows"]?[0]?["templateSubject"] == "Je offerte {{quote.number}} van {{org.name}}")
+            #expect(try await client.call(.get, Self.workflows + "?shape=flat", as: "admin").json == written.json)
+            let full = try await client.call(.get, Self.workflows, as: "admin").json["workflows"]
+            #expect(full?.arrayValue?.map { $0["workflowKey"] } == ["default", "other"], "the others stay")
+            let steps = try #require(full?[0]?["steps"]?.arrayValue)
+            #expect(steps.map { $0["stepOrder"] } == [10, 20, 30] && steps.map { $0["enabled"] } == [true, false, true])
+            #expect(try await client.call(.get, APIBench.engine + "/assignment-rules", as: "admin").json["rules"]?.arrayValue?.count == 1)
+
+            // What the flat form has no words for is not lost by it.
+            let id = try #require(steps[0]["id"]?.stringValue)
+            let workflowID = try #require(full?[0]?["id"]?.stringValue)
+            let recipients: JSONValue = ["recipientConfig": ["customEmails": ["x@y.example"]]]
+            #expect(try await client.call(.patch, "\(Self.workflows)/\(workflowID)/steps/\(id)", as: "admin", recipients).status == 200)
+            _ = try await client.call(.put, Self.workflows, as: "admin", flat)
+            let kept = try await client.call(.get, Self.workflows, as: "admin").json["workflows"]?[0]?["steps"]?[0]
+            #expect(kept?["id"]?.stringValue == id && kept?["recipientConfig"]?["customEmails"] == ["x@y.example"])
+
+            let faulty: JSONValue = [
+                "workflows": [
+                    ["trigger": "quote_sent", "channel": "email", "leadSource": "web"],
+                    ["trigger": "quote_sent", "channel": "fax", "delayMinutes": -1],
+                ]
+            ]
+            #expect(
+                try await client.call(.put, Self.workflows, as: "admin", faulty).faults == [
+                    "workflows[0].leadSource", "workflows[1].channel", "workflows[1].delayMinutes",
+                ])
+            #expect(try await client.call(.get, Self.workflows + "?shape=round", as: "admin").faults == ["shape"])
         }
     }
 
-    @Test func aLeadsOverrideDecidesAndIsRemovedOnce() async throws {
-        let bench = try await APIBench()
-        let lead = Self.engine + "/leads/lead-1"
-        try await bench.run { client async throws in
-            #expect(try await client.call(.get, lead + "/override", as: "admin").status == 404)
-            #expect(try await client.call(.put, lead, as: "admin", ["source": "web"]).status == 200)
-            let none = try await client.call(.get, lead + "/override", as: "viewer")
-            #expect(none.status == 200 && none.json == .null)
-            let resolved = try await client.call(.get, lead + "/resolve", as: "viewer").json
-            #expect(resolved["resolutionSource"] == "auto_rule")
-            #expect(try await client.call(.put, lead + "/override", as: "admin", ["overrideMode": "never"]).faults == ["overrideMode"])
-            let foreign: JSONValue = ["overrideMode": "manual", "workflowId": "018f0000-0000-7000-8000-000000000000"]
-            #expect(try await client.call(.put, lead + "/override", as: "admin", foreign).status == 404)
-            #expect(try await client.call(.put, lead + "/override", as: "admin", ["overrideMode": "CLEAR"]).json["overrideMode"] == "clear")
-            #expect(try await client.call(.get, lead + "/resolve", as: "viewer").json["resolutionSource"] == "manual_clear")
-            #expect(try await client.call(.get, lead + "/override", as: "other").status == 404)
-            #expect(try await client.call(.delete, lead + "/override", as: "admin").status == 204)
-            #expect(try await client.call(.delete, lead + "/override", as: "admin").status == 404)
+    @Test func workflowsAreMadeChangedAndRemovedOneByOne() async throws {
+        try await APIBench.with { bench, client async throws in
+            let made = try await client.call(.post, Self.workflows, as: "admin", Self.everything)
+            #expect(made.status == 201 && Self.without(made.json) == Self.everything)
+            let path = "\(Self.workflows)/\(try #require(made.json["id"]?.stringValue))"
+            #expect(try await client.call(.get, path, as: "viewer").json == made.json)
+            #expect(try await client.call(.post, Self.workflows, as: "admin", Self.everything).faults == ["workflowKey"])
+            #expect(
+                try await client.call(.post, Self.workflows, as: "admin", ["name": "", "steps": []]).faults == [
+                    "workflowKey", "name", "steps",
+                ])
+
+            let changed = try await client.call(.patch, path, as: "admin", ["enabled": true, "description": nil])
+            #expect(changed.status == 200 && changed.json["enabled"] == true && changed.json["description"] == nil)
+            #expect(changed.json["steps"] == made.json["steps"] && changed.json["id"] == made.json["id"])
+            #expect(try await client.call(.patch, path, as: "admin", ["workflowKey": "default"]).faults == ["workflowKey"])
+            #expect(try await client.call(.patch, path, as: "admin", ["id": .string(APIBench.nobody)]).faults == ["id"])
+            #expect(try await client.call(.patch, path, as: "admin", [1]).faults == ["$"])
+
+            for (method, body) in [(.get, nil), (.patch, [:]), (.delete, nil)] as [(Method, JSONValue?)] {
+                #expect(try await client.call(method, "\(Self.workflows)/\(APIBench.nobody)", as: "admin", body).status == 404)
+                #expect(try await client.call(method, path, as: "other", body).status == 404, "another organization's")
+                #expect(try await client.call(method, "\(Self.workflows)/x", as: "admin", body).status == 404)
+            }
+            #expect(try await client.call(.delete, path, as: "admin").status == 204)
+            #expect(try await client.call(.get, path, as: "admin").status == 404)
+            let actions = try await client.call(.get, "/api/v1/audit", as: "admin").json["entries"]?.arrayValue?.map { $0["action"] }
+            #expect(actions == ["workflows.delete", "workflows.update", "workflows.create"])
         }
     }
 
-    @Test func rulesAreReplacedAsAWhole() async throws {
-        let bench = try await APIBench()
-        try await bench.run { client async throws in
-            let workflows = try await client.call(.get, Self.engine + "/workflows", as: "admin").json
-            let id = try #require(workflows["workflows"]?[0]?["id"])
-            let all: JSONValue = ["workflowId": id, "name": "All", "leadSource": " "]
-            let twice = try await client.call(
-                .put, Self.engine + "/assignment-rules", as: "admin", ["rules": [all, all.merging(["name": "Every", "priority": -1])]])
-            #expect(twice.faults == ["rules[1].priority"])
-            let catchAlls = try await client.call(.put, Self.engine + "/assignment-rules", as: "admin", ["rules": [all, all.merging(["name": "Every"])]])
-            #expect(catchAlls.faults == ["rules[1]"])
-            let written = try await client.call(.put, Self.engine + "/assignment-rules", as: "admin", ["rules": [all]])
-            #expect(written.json["rules"]?.arrayValue?.count == 1)
-            #expect(try await client.call(.post, Self.engine + "/workflows/seed", as: "admin").status == 409)
+    @Test func stepsAreMadeChangedAndRemovedOneByOne() async throws {
+        try await APIBench.with { bench, client async throws in
+            let workflow = try await client.call(.post, Self.workflows, as: "admin", Self.workflow("w"))
+            let steps = "\(Self.workflows)/\(try #require(workflow.json["id"]?.stringValue))/steps"
+            let made = try await client.call(
+                .post, steps, as: "admin", ["trigger": "quote_sent", "channel": "email", "templateSubject": "S", "templateBody": "B"])
+            #expect(made.status == 201 && made.json["stepOrder"] == 20 && made.json["enabled"] == true)
+            #expect(try await client.call(.post, steps, as: "admin", Self.step()).faults == ["stepOrder"])
+            #expect(
+                try await client.call(.post, steps, as: "admin", Self.step(["stepOrder": 30, "id": made.json["id"] ?? .null])).faults == [
+                    "id"
+                ])
+            #expect(try await client.call(.post, steps, as: "admin", ["channel": "fax"]).faults == ["trigger", "channel"])
+            let step = "\(steps)/\(try #require(made.json["id"]?.stringValue))"
+            let changed = try await client.call(.patch, step, as: "admin", ["enabled": false, "delayMinutes": 5])
+            #expect(changed.status == 200 && changed.json == made.json.merging(["enabled": false, "delayMinutes": 5]))
+            #expect(try await client.call(.patch, step, as: "admin", ["stepOrder": 10]).faults == ["stepOrder"])
+            #expect(try await client.call(.patch, "\(steps)/\(APIBench.nobody)", as: "admin", [:]).status == 404)
+            #expect(try await client.call(.delete, "\(steps)/\(APIBench.nobody)", as: "admin").status == 404)
+            #expect(try await client.call(.delete, step, as: "admin").status == 204)
+            let first = "\(steps)/\(try #require(workflow.json["steps"]?[0]?["id"]?.stringValue))"
+            let last = try await client.call(.delete, first, as: "admin")
+            #expect(last.status == 409 && last.code == "conflict", "a workflow keeps a step")
+        }
+    }
+
+    @Test func theDefaultsAreGivenToWhoHasNone() async throws {
+        try await APIBench.with { bench, client async throws in
+            let refused = try await client.call(.post, Self.workflows + "/seed", as: "admin")
+            #expect(refused.status == 409 && refused.code == "conflict")
+            let id = try #require(try await client.call(.get, Self.workflows, as: "admin").json["workflows"]?[0]?["id"]?.stringValue)
+            _ = try await client.call(.delete, "\(Self.workflows)/\(id)", as: "admin")
+            let seeded = try await client.call(.post, Self.workflows + "/seed", as: "admin")
+            #expect(seeded.status == 201 && seeded.json["workflows"]?[0]?["workflowKey"] == "default")
+            let rules = try await client.call(.get, APIBench.engine + "/assignment-rules", as: "admin").json["rules"]
+            #expect(rules?.arrayValue?.count == 1 && rules?[0]?["priority"] == 1_000_000)
         }
     }
 }

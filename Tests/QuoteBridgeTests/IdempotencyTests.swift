@@ -1,61 +1,65 @@
 import AdapterKit
-import GatewayCore
 import GatewayModel
-import GatewayTestKit
 import QuoteBridge
 import Testing
 import WorkflowEngine
 
 /// One event gives one set of decisions and messages, however often and however fast it is told.
 @Suite(.timeLimit(.minutes(1))) struct IdempotencyTests {
-    private struct PlainSealer: Sealer {
-        func seal(_ plain: [UInt8], for context: String) throws(SealingError) -> [UInt8] { plain }
-        func open(_ sealed: [UInt8], for context: String) throws(SealingError) -> [UInt8] { sealed }
-    }
+    private static let sent = DecisionTable.quoteSent
 
-    private let store = InMemoryStore()
-    private let organizationID = OrganizationID.make()
-
-    private func bridge() -> QuoteBridge {
-        let clock = ManualClock()
-        let observer = ObserverGroup([])
-        let factory = DeliveryFactory(channels: Channels([Channel(adapter: ScriptedAdapter())]))
-        let gate = SuppressionGate(store: store, clock: clock, observer: observer)
-        let intake = MessageIntake(store: store, factory: factory, gate: gate, clock: clock, observer: observer, wake: WakeRelay())
-        return QuoteBridge(
-            store: store, intake: intake, planner: Planner(factory: factory), sealer: PlainSealer(), configuration: BridgeConfiguration(),
-            feed: ActivityFeed(), clock: clock, observer: observer)
-    }
-
-    private func sent(_ eventID: String, number: String = "7") throws -> QuoteEvent {
-        try QuoteEvent(
-            ["eventId": .string(eventID), "quoteId": "q1", "leadId": "l1", "quoteNumber": .string(number), "consumerEmail": "jan@x.nl"],
-            trigger: DecisionTable.quoteSent)
-    }
-
-    private func mails() async throws -> Int { try await store.counts(at: Timestamp(seconds: 0), organizationID: organizationID).accepted }
-
-    @Test("36 a hundred calls at once give one set") func concurrently() async throws {
-        let bridge = bridge()
-        let event = try sent("e1")
-        let organizationID = organizationID
-        let answers = try await withThrowingTaskGroup(of: PublishAnswer.self) { group in
-            for _ in 0..<100 { group.addTask { try await bridge.publish(event, organizationID: organizationID) } }
-            return try await group.reduce(into: [PublishAnswer]()) { $0.append($1) }
+    @Test("case 36: a hundred calls at once give one set") func concurrently() async throws {
+        try await BridgeBench.with { bench in
+            let answers = try await withThrowingTaskGroup(of: PublishAnswer.self) { group in
+                for _ in 0..<100 { group.addTask { try await bench.publish(Self.sent, ["eventId": "e-1"]) } }
+                return try await group.reduce(into: [PublishAnswer]()) { $0.append($1) }
+            }
+            #expect(answers.count { !$0.isDuplicate } == 1)
+            #expect(Set(answers.map(\.eventID)).count == 1 && Set(answers.map(\.publicToken)).count == 1)
+            #expect(Set(answers.map { $0.decisions.map(\.id) }).count == 1)
+            #expect(try await bench.deliveries().count == 1)
         }
-        #expect(answers.count { !$0.isDuplicate } == 1)
-        #expect(Set(answers.map(\.eventID)).count == 1 && Set(answers.map(\.publicToken)).count == 1)
-        #expect(Set(answers.map { $0.decisions.map(\.id) }).count == 1)
-        #expect(try await mails() == 1)
     }
 
-    @Test("36 a new event of the quote gives a second; another body under one id is refused") func again() async throws {
-        let bridge = bridge()
-        _ = try await bridge.publish(try sent("e1"), organizationID: organizationID)
-        #expect(try await bridge.publish(try sent("e1"), organizationID: organizationID).isDuplicate)
-        #expect(try await !bridge.publish(try sent("e2"), organizationID: organizationID).isDuplicate)
-        #expect(try await mails() == 2)
-        let other = try sent("e1", number: "8")
-        await #expect(throws: BridgeError.idempotencyConflict) { try await bridge.publish(other, organizationID: organizationID) }
+    @Test("case 36: a new event of the quote gives a second set; another body under one id is refused") func again() async throws {
+        try await BridgeBench.with { bench in
+            let first = try await bench.publish(Self.sent, ["eventId": "e-1"])
+            #expect(try await bench.publish(Self.sent, ["eventId": "e-1"]).isDuplicate)
+            let second = try await bench.publish(Self.sent, ["eventId": "e-2"])
+            #expect(!second.isDuplicate && second.publicToken == first.publicToken)
+            #expect(try await bench.deliveries().count == 2)
+            for other: JSONValue in [["quoteNumber": "8"], ["quoteId": "q-2"], ["publicToken": "another-token-of-22-letters"]] {
+                await #expect(throws: BridgeError.idempotencyConflict, "\(other.text)") {
+                    try await bench.publish(Self.sent, other.merging(["eventId": "e-1"]))
+                }
+            }
+            await #expect(throws: BridgeError.idempotencyConflict, "another trigger") {
+                try await bench.publish(DecisionTable.quoteRejected, ["eventId": "e-1"])
+            }
+            #expect(
+                try await bench.publish(Self.sent, ["eventId": "e-1"], organizationID: .make()).isDuplicate == false,
+                "another organization's id")
+        }
+    }
+
+    @Test func bodiesAreTheSameWhenTheirJSONIs() throws {
+        func hash(_ text: String, quoteID: String? = nil) throws -> [UInt8] {
+            try QuoteEvent(JSONValue(parsing: text), trigger: Self.sent, quoteID: quoteID.flatMap { QuoteID($0) }).bodyHash
+        }
+        let one = try hash(#"{"eventId":"a","quoteId":"q","leadId":"l","quoteNumber":"1","totalCents":100}"#)
+        #expect(try hash(#"{ "totalCents": 100, "quoteNumber": "\u0031", "leadId": "l", "quoteId": "q", "eventId": "b" }"#) == one)
+        #expect(try hash(#"{"leadId":"l","quoteNumber":"1","totalCents":100}"#, quoteID: "q") == one, "told by the path or by the body")
+        #expect(try hash(#"{"leadId":"l","quoteNumber":"1","totalCents":101}"#, quoteID: "q") != one)
+    }
+
+    @Test func anIDThatIsNoUUIDIsOneOfItsOrganization() throws {
+        let event = try QuoteEvent(["eventId": "order 7", "leadId": "l"], trigger: "lead_welcome")
+        let organizationID = try #require(OrganizationID("0195b1f0-0000-7000-8000-000000000001"))
+        #expect(event.id(in: organizationID) == event.id(in: organizationID))
+        #expect(event.id(in: organizationID) != event.id(in: .make()))
+        // Worked out by Python's uuid.uuid5.
+        #expect(event.id(in: organizationID).description == "b88ff511-f215-5f00-95d9-a69527a45c01")
+        let named = try QuoteEvent(["eventId": "0195B1F0-0000-7000-8000-0000000000AA", "leadId": "l"], trigger: "lead_welcome")
+        #expect(named.id(in: organizationID).description == "0195b1f0-0000-7000-8000-0000000000aa")
     }
 }

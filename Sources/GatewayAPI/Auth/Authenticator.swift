@@ -16,7 +16,13 @@ struct Authenticator: Sendable {
             throw APIError(.unauthenticated, "A bearer token is needed.", headers: [.wwwAuthenticate: "Bearer"])
         }
         if let key = try await store.key(tokenHash: SHA256.digest(Array(token.utf8))), key.revokedAt == nil { return Caller(key) }
-        if let caller = await verifier?.caller(token, at: clock.now) { return caller }
+        if let caller = await verifier?.caller(token, at: clock.now) {
+            // Organizations are made by the command line only, not by whoever signs tokens.
+            guard let id = caller.organizationID, try await store.organization(id) != nil else {
+                throw APIError(.forbidden, "The token's organization is not known here.")
+            }
+            return caller
+        }
         throw APIError(.unauthenticated, "The bearer token is not valid.", headers: [.wwwAuthenticate: "Bearer error=\"invalid_token\""])
     }
 

@@ -9,8 +9,12 @@ struct AssignmentRulesReader {
     /// The rules as they are to stand; throws every fault.
     func read(_ json: JSONValue) throws(Faults) -> [AssignmentRule] {
         var reader = try ObjectReader(json, path: "")
+        // Of rules with one name each stored one is found once.
+        var free = set.rules.filter { rule in
+            !(json["rules"]?.arrayValue ?? []).contains { $0["id"]?.stringValue.flatMap({ RuleID($0) }) == rule.id }
+        }
         let rules = reader.list("rules", required: true, count: 0...500) { (json: JSONValue, path: String) throws(Faults) in
-            try rule(json, path: path)
+            try rule(json, path: path, free: &free)
         }
         try reader.finish()
         let read = rules ?? []
@@ -19,13 +23,15 @@ struct AssignmentRulesReader {
             if rule.isCatchAll, read[..<index].contains(where: \.isCatchAll) {
                 faults.append(Fault("rules[\(index)]", "matches every lead, as another rule does"))
             }
-            if read[..<index].contains(where: { $0.id == rule.id }) { faults.append(Fault("rules[\(index)].id", "is used by another rule")) }
+            if read[..<index].contains(where: { $0.id == rule.id }) {
+                faults.append(Fault("rules[\(index)].id", "is used by another rule"))
+            }
         }
         guard faults.isEmpty else { throw Faults(faults) }
         return read
     }
 
-    private func rule(_ json: JSONValue, path: String) throws(Faults) -> AssignmentRule {
+    private func rule(_ json: JSONValue, path: String, free: inout [AssignmentRule]) throws(Faults) -> AssignmentRule {
         var reader = try ObjectReader(json, path: path)
         let id: RuleID? = reader.id("id")
         let workflowID: WorkflowID? = reader.id("workflowId", required: true)
@@ -40,9 +46,11 @@ struct AssignmentRulesReader {
         _ = reader.time("updatedAt")
         try reader.finish()
         guard let workflowID else { throw Faults([]) }
-        let known = set.rules.first { $0.id == id } ?? (id == nil ? set.rules.first { $0.name == name } : nil)
+        var known = set.rules.first { $0.id == id }
+        if id == nil, let place = free.firstIndex(where: { $0.name == name }) { known = free.remove(at: place) }
         var rule = AssignmentRule(
-            id: id ?? known?.id ?? .make(), workflowID: workflowID, name: name, enabled: enabled, priority: Int(priority), leadSource: source,
+            id: id ?? known?.id ?? .make(), workflowID: workflowID, name: name, enabled: enabled, priority: Int(priority),
+            leadSource: source,
             leadServiceType: serviceType, pipelineStage: stage, createdAt: known?.createdAt ?? now, updatedAt: known?.updatedAt ?? now)
         if rule != known { rule.updatedAt = now }
         return rule

@@ -6,8 +6,8 @@ extension Decision {
     /// As callers see it.
     var json: JSONValue {
         .record([
-            "id": JSONValue(id), "trigger": .string(trigger), "channel": channel.map { .string($0.rawValue) },
-            "audience": audience.map { .string($0.rawValue) }, "outcome": .string(outcome.rawValue), "reason": .string(reason.rawValue),
+            "id": JSONValue(id), "trigger": .string(trigger), "channel": JSONValue(channel?.rawValue),
+            "audience": JSONValue(audience?.rawValue), "outcome": .string(outcome.rawValue), "reason": .string(reason.rawValue),
             "workflowId": workflowID.map { JSONValue($0) }, "workflowKey": workflowKey.map { .string($0) },
             "stepId": stepID.map { JSONValue($0) }, "resolutionSource": JSONValue(resolutionSource?.rawValue),
             "deliveryIds": .array(deliveryIDs.map { JSONValue($0) }),

@@ -20,7 +20,8 @@ struct FlatWorkflowReader {
     func read(_ json: JSONValue) throws(Faults) -> [Workflow] {
         var reader = try ObjectReader(json, path: "")
         var position = 0
-        let steps = reader.list("workflows", required: true, count: 1...50) { (json: JSONValue, path: String) throws(Faults) in
+        let steps = reader.list("workflows", required: true, count: 1...WorkflowsReader.mostSteps) {
+            (json: JSONValue, path: String) throws(Faults) in
             position += 1
             return try step(json, path: path, position: position)
         }
@@ -28,11 +29,7 @@ struct FlatWorkflowReader {
         var workflow =
             stored.first { $0.workflowKey == DefaultWorkflow.key }
             ?? Workflow(id: .make(), workflowKey: DefaultWorkflow.key, name: "Default", steps: [], createdAt: now, updatedAt: now)
-        workflow.steps = (steps ?? []).map { step in
-            var step = step
-            step.id = workflow.steps.first { $0.naturalKey == step.naturalKey }?.id ?? step.id
-            return step
-        }
+        workflow.steps = Self.keeping(workflow.steps, in: steps ?? [])
         workflow.updatedAt = now
         guard let place = stored.firstIndex(where: { $0.id == workflow.id }) else { return stored + [workflow] }
         var all = stored
@@ -40,27 +37,37 @@ struct FlatWorkflowReader {
         return all
     }
 
+    /// The steps with the ids of the stored ones they are, and with what the flat form has no words for.
+    private static func keeping(_ known: [Step], in steps: [Step]) -> [Step] {
+        steps.map { step in
+            guard let same = known.first(where: { $0.naturalKey == step.naturalKey }) else { return step }
+            var kept = step
+            kept.id = same.id
+            kept.recipients = same.recipients
+            kept.whatsappTemplate = same.whatsappTemplate
+            kept.orderPerQuote = same.orderPerQuote
+            kept.stopOnReply = same.stopOnReply
+            return kept
+        }
+    }
+
     private func step(_ json: JSONValue, path: String, position: Int) throws(Faults) -> Step {
         var reader = try ObjectReader(json, path: path)
         let trigger = reader.string("trigger", required: true, maximum: 100) ?? ""
-        let channel = ChannelName(rawValue: reader.string("channel", required: true) ?? "")
-        let audience = reader.choice("audience", as: Audience.self) ?? .lead
+        let channel = reader.installedChannel(among: channels)
+        let audience = reader.audience()
         let enabled = reader.bool("enabled") ?? true
         let delay = reader.int("delayMinutes", in: 0...525_600) ?? 0
         if reader.string("leadSource") != nil { reader.fault("leadSource", "belongs to an assignment rule") }
         let body = reader.string("templateText", maximum: 12_000, allowBlank: true)
         var subject = reader.string("templateSubject", maximum: 500)
-        if let descriptor = channels.descriptor(channel) {
-            if descriptor.contentForm == .mail, subject == nil {
-                subject = DefaultWorkflow.subject(of: trigger, audience: audience.rawValue, in: language)
-            }
+        if let form = channels.descriptor(channel)?.contentForm {
+            if form == .mail, subject == nil { subject = DefaultWorkflow.subject(of: trigger, audience: audience.rawValue, in: language) }
             do {
-                _ = try ContentRenderer(ContentTemplates(form: descriptor.contentForm, subject: subject, body: body, dataType: trigger))
+                _ = try ContentRenderer(ContentTemplates(form: form, subject: subject, body: body, dataType: trigger))
             } catch {
                 for fault in error.list { reader.fault(fault.path == "templateBody" ? "templateText" : fault.path, fault.message) }
             }
-        } else if !channel.rawValue.isEmpty {
-            reader.fault("channel", "must be one of " + channels.installed.map(\.channel.rawValue).sorted().joined(separator: ", "))
         }
         try reader.finish()
         return Step(

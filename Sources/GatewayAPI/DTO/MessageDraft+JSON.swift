@@ -4,10 +4,15 @@ import GatewayModel
 import Signing
 
 extension MessageDraft {
-    /// Reads the body of a message; throws every fault of its form. What it says is checked when it is accepted.
-    init(json: JSONValue, path: String, organizationID: OrganizationID, idempotencyKey: String?, apiKeyID: APIKeyID) throws(Faults) {
+    /// Reads the body of a message; throws every fault of its form, and with them those of what it says. A body of good form is checked for
+    /// what it says when it is accepted.
+    init(
+        json: JSONValue, path: String, organizationID: OrganizationID, idempotencyKey: String?, apiKeyID: APIKeyID, intake: MessageIntake
+    ) throws(Faults) {
         var reader = try ObjectReader(json, path: path)
+        var legs: [(leg: Leg, path: String)] = []
         let first = Leg(reading: &reader)
+        if let first { legs.append((first, path)) }
         _ = reader.string("idempotencyKey", maximum: 200)
         let notBefore = reader.time("notBefore")
         let expiresAt = reader.time("expiresAt")
@@ -18,12 +23,13 @@ extension MessageDraft {
             var reader = try ObjectReader(json, path: path)
             var leg = Leg(reading: &reader)
             leg?.after = reader.int("afterMinutes", in: 0...525_600).map { .seconds($0 * 60) }
+            if let leg { legs.append((leg, path)) }
             try reader.finish()
             guard let leg else { throw Faults([]) }
             return leg
         }
         if let idempotencyKey, idempotencyKey.count > 200 { reader.fault("idempotencyKey", "must have at most 200 characters") }
-        try reader.finish()
+        do { try reader.finish() } catch { throw Faults(error.list + legs.flatMap { intake.faults(of: $0.leg, path: $0.path) }) }
         guard let first else { throw Faults([]) }
         var members = json.objectValue ?? [:]
         members["idempotencyKey"] = nil

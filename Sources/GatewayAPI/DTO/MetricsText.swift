@@ -6,12 +6,15 @@ import GatewayModel
 struct MetricsText {
     private(set) var text = ""
 
-    init(_ counts: OutboxCounts, _ snapshot: Metrics.Snapshot, now: Timestamp) {
-        let channels = counts.states.keys.sorted()
+    /// - Parameter configured: channels whose figures stand there also while they are zero.
+    init(_ counts: OutboxCounts, _ snapshot: Metrics.Snapshot, configured: Channels, now: Timestamp) {
+        let channels = Set(configured.all.map(\.name)).union(counts.states.keys).sorted()
         add(
             "gateway_deliveries", "gauge", "Deliveries by channel and state.",
             channels.flatMap { channel in
-                DeliveryState.allCases.map { (["channel": channel.rawValue, "state": $0.rawValue], Double(counts.states[channel]?[$0] ?? 0)) }
+                DeliveryState.allCases.map {
+                    (["channel": channel.rawValue, "state": $0.rawValue], Double(counts.states[channel]?[$0] ?? 0))
+                }
             })
         add(
             "gateway_unaccounted_deliveries", "gauge", "Accepted deliveries that stand in no state, or in two.",
@@ -24,10 +27,13 @@ struct MetricsText {
         add("gateway_attempt_seconds_total", "counter", "Time spent in tries.", Self.rows(snapshot.attemptSeconds))
         add(
             "gateway_quote_actions_total", "counter", "What happened to quotes, and what became of it.",
-            snapshot.quoteActions.map { (["action": $0.key.action, "result": $0.key.result], Double($0.value)) })
+            snapshot.quoteActions.merging(Self.noActions) { counted, _ in counted }
+                .map { (["action": $0.key.action, "result": $0.key.result], Double($0.value)) })
         add("gateway_accepted_total", "counter", "Deliveries accepted on this node.", Self.rows(snapshot.accepted.mapValues(Double.init)))
         add("gateway_claimed_total", "counter", "Deliveries claimed on this node.", Self.rows(snapshot.claimed.mapValues(Double.init)))
-        add("gateway_leases_lost_total", "counter", "Results that came after their lease.", Self.rows(snapshot.leasesLost.mapValues(Double.init)))
+        add(
+            "gateway_leases_lost_total", "counter", "Results that came after their lease.",
+            Self.rows(snapshot.leasesLost.mapValues(Double.init)))
         add(
             "gateway_settlements_failed_total", "counter", "Results that could not be recorded.",
             Self.rows(snapshot.settlementsFailed.mapValues(Double.init)))
@@ -36,6 +42,12 @@ struct MetricsText {
             "gateway_circuit_open", "gauge", "1 while a channel's circuit is not closed.",
             Self.rows(snapshot.circuits.mapValues { $0 == .closed ? 0 : 1 }))
     }
+
+    /// What is watched stands there from the start, so that its first increase can be seen.
+    private static let noActions = Dictionary(
+        uniqueKeysWithValues: ["send", "accept", "reject"].flatMap { action in
+            ["ok", "failed"].map { (Metrics.ActionKey(action: action, result: $0), 0) }
+        })
 
     private static func rows(_ values: [ChannelName: Double]) -> [([String: String], Double)] {
         values.map { (["channel": $0.key.rawValue], $0.value) }

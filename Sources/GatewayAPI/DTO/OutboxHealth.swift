@@ -5,17 +5,19 @@ import GatewayModel
 /// How the outbox stands, in the figures that people watch.
 struct OutboxHealth {
     private let counts: OutboxCounts
+    private let channels: [ChannelName]
     private let metrics: Metrics
     private let now: Timestamp
 
-    init(_ counts: OutboxCounts, metrics: Metrics, now: Timestamp) {
+    /// - Parameter configured: channels that are shown also while they have no delivery.
+    init(_ counts: OutboxCounts, configured: Channels, metrics: Metrics, now: Timestamp) {
         self.counts = counts
+        self.channels = Set(configured.all.map(\.name)).union(counts.states.keys).sorted()
         self.metrics = metrics
         self.now = now
     }
 
     var json: JSONValue {
-        let channels = counts.states.keys.sorted()
         var states: [ShownState: Int] = [:]
         for channel in channels { states.merge(shown(channel), uniquingKeysWith: +) }
         return .record([
@@ -30,7 +32,9 @@ struct OutboxHealth {
     /// Each delivery once, under the state it is shown in.
     func shown(_ channel: ChannelName) -> [ShownState: Int] {
         var states: [ShownState: Int] = [:]
-        for (state, count) in counts.states[channel] ?? [:] where state != .pending { states[ShownState(rawValue: state.rawValue) ?? .unknown] = count }
+        for (state, count) in counts.states[channel] ?? [:] where state != .pending {
+            states[ShownState(rawValue: state.rawValue) ?? .unknown] = count
+        }
         let scheduled = counts.scheduled[channel] ?? 0
         let processing = counts.processing[channel] ?? 0
         states[.scheduled] = scheduled
@@ -57,7 +61,8 @@ struct OutboxHealth {
         let ended = succeeded + failed
         return [
             "accepted": JSONValue(states.values.reduce(0, +)), "succeeded": JSONValue(succeeded), "failed": JSONValue(failed),
-            "suppressed": JSONValue(states[.suppressed] ?? 0), "successRate": ended == 0 ? .null : .double(Double(succeeded) / Double(ended)),
+            "suppressed": JSONValue(states[.suppressed] ?? 0),
+            "successRate": ended == 0 ? .null : .double(Double(succeeded) / Double(ended)),
         ]
     }
 }

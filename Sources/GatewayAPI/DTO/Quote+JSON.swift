@@ -1,10 +1,11 @@
 import AdapterKit
 import GatewayModel
+import WorkflowEngine
 
 extension Quote {
     /// As the organization sees it.
-    func json(isExpired: Bool) -> JSONValue {
-        var json = publicJSON(isExpired: isExpired, organizationName: nil).objectValue ?? [:]
+    func json(isExpired: Bool, organizationName: String) -> JSONValue {
+        var json = publicJSON(isExpired: isExpired, organizationName: organizationName).objectValue ?? [:]
         json["leadId"] = leadID.map { .string($0.text) }
         json["sentAt"] = sentAt.map { JSONValue($0) }
         json["createdAt"] = JSONValue(createdAt)
@@ -13,10 +14,10 @@ extension Quote {
     }
 
     /// As whoever holds its link sees it: no more than the page needs.
-    func publicJSON(isExpired: Bool, organizationName: String?) -> JSONValue {
+    func publicJSON(isExpired: Bool, organizationName: String) -> JSONValue {
         .record([
             "quoteId": .string(id.text), "quoteNumber": .string(number), "status": .string(isExpired ? "Expired" : state.rawValue),
-            "organizationName": organizationName.map { .string($0) }, "totalCents": totalCents.map { .int($0) },
+            "organizationName": .string(organizationName), "totalCents": totalCents.map { .int($0) },
             "currency": .string(currency), "validUntil": validUntil.map { JSONValue($0) }, "viewedAt": viewedAt.map { JSONValue($0) },
             "acceptedAt": acceptedAt.map { JSONValue($0) }, "rejectedAt": rejectedAt.map { JSONValue($0) },
         ])
@@ -41,13 +42,13 @@ extension StoredEvent {
         ])
     }
 
-    /// The name under which a quote system tells it.
-    private static func type(of trigger: String) -> String {
-        switch trigger {
-        case "quote_sent": "quotes.quote.sent"
-        case "quote_accepted": "quotes.quote.accepted"
-        case "quote_rejected": "quotes.quote.rejected"
-        default: trigger
-        }
-    }
+    /// The names under which a quote system tells of quotes, and the triggers they stand for.
+    static let quoteTypes = [
+        (type: "quotes.quote.sent", trigger: DecisionTable.quoteSent),
+        (type: "quotes.quote.accepted", trigger: DecisionTable.quoteAccepted),
+        (type: "quotes.quote.rejected", trigger: DecisionTable.quoteRejected),
+    ]
+
+    static func type(of trigger: String) -> String { quoteTypes.first { $0.trigger == trigger }?.type ?? trigger }
+    static func trigger(ofType type: String) -> String? { quoteTypes.first { $0.type == type }?.trigger }
 }

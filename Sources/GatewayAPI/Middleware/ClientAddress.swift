@@ -38,7 +38,7 @@ struct ClientAddress: Sendable {
         let hops = request.headers[values: .forwardedFor].joined(separator: ",").split(separator: ",").reversed()
         var client = peer
         for hop in hops {
-            guard let address = IPAddress(hop.filter { !$0.isWhitespace }) else { return client }
+            guard let address = IPAddress(hop.filter { !$0.isWhitespace })?.unmapped else { return client }
             client = address
             if !isProxy(address) { return address }
         }

@@ -41,10 +41,11 @@ struct Envelope: RouterMiddleware {
         if let error = error as? HTTPError, error.status == .notFound {
             let allowed = Operation.methods(at: request.uri.path[...])
             refusal =
-                allowed.isEmpty
+                allowed.isEmpty || allowed.contains(request.method)
                 ? .notFound
                 : APIError(
-                    .methodNotAllowed, "This path has no \(request.method.rawValue).", headers: [.allow: allowed.map(\.rawValue).joined(separator: ", ")])
+                    .methodNotAllowed, "This path has no \(request.method.rawValue).",
+                    headers: [.allow: allowed.map(\.rawValue).joined(separator: ", ")])
         } else {
             refusal = APIError(error)
             if refusal.code == .internal {
@@ -79,6 +80,7 @@ struct Envelope: RouterMiddleware {
         guard let origin = request.headers[.origin] else { return }
         guard allowedOrigins.contains(origin) || allowedOrigins.contains("*") else { return }
         response.headers[.accessControlAllowOrigin] = allowedOrigins.contains("*") ? "*" : origin
+        response.headers[.accessControlExposeHeaders] = "Retry-After, X-Request-Id"
         if request.method == .options {
             response.headers[.accessControlAllowMethods] = "GET, POST"
             response.headers[.accessControlAllowHeaders] = "Content-Type, Last-Event-ID, X-Request-Id"

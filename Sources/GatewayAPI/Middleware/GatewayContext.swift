@@ -9,15 +9,20 @@ public struct GatewayContext: RequestContext {
 
     public init(source: ApplicationRequestContextSource) {
         coreContext = CoreRequestContextStorage(source: source)
-        peer = source.channel.remoteAddress?.ipAddress.flatMap { IPAddress($0) }
+        peer = source.channel.remoteAddress?.ipAddress.flatMap { IPAddress($0)?.unmapped }
     }
 }
 
 extension IPAddress {
-    /// 127.0.0.0/8, ::1, and the first of them inside an IPv6 address (RFC 4291, section 2.5.5.2).
+    /// The IPv4 address that an IPv6 one stands for on a socket that serves both (RFC 4291, section 2.5.5.2), else the address itself.
+    var unmapped: IPAddress {
+        guard !isIPv4, bytes[..<10].allSatisfy({ $0 == 0 }), bytes[10] == 0xFF, bytes[11] == 0xFF else { return self }
+        return IPAddress(bytes: Array(bytes[12...])) ?? self
+    }
+
+    /// 127.0.0.0/8, or ::1.
     var isLoopback: Bool {
         if isIPv4 { return bytes[0] == 127 }
-        if bytes[..<15].allSatisfy({ $0 == 0 }) { return bytes[15] == 1 }
-        return bytes[..<10].allSatisfy { $0 == 0 } && bytes[10] == 0xFF && bytes[11] == 0xFF && bytes[12] == 127
+        return bytes[..<15].allSatisfy { $0 == 0 } && bytes[15] == 1
     }
 }

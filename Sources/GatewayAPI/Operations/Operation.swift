@@ -7,7 +7,8 @@ enum Operation: String, CaseIterable, Sendable {
     case getQuote, listActivities, explainQuote
     case listEvents, explainEvent, explainLead
     case getPublicQuote, acceptPublicQuote, rejectPublicQuote, watchPublicQuote
-    case getWorkflows, putWorkflows, seedWorkflows, getAssignmentRules, putAssignmentRules
+    case getWorkflows, putWorkflows, seedWorkflows, createWorkflow, getWorkflow, updateWorkflow, deleteWorkflow
+    case createStep, updateStep, deleteStep, getAssignmentRules, putAssignmentRules
     case putLead, getOverride, putOverride, deleteOverride, resolveLead
     case sendMessage, sendMessages
     case listDeliveries, getDelivery, explainDelivery, retryDelivery, cancelDelivery, resolveDelivery
@@ -81,4 +82,7 @@ extension Operation {
             return pattern.count == asked.count && zip(pattern, asked).allSatisfy { $0.hasPrefix("{") || $0 == $1 }
         }.map(\.method)
     }
+
+    /// What every node answers, whatever it is there for.
+    var isProbe: Bool { self == .health || self == .readiness || self == .metrics }
 }

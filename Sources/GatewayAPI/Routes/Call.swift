@@ -34,7 +34,7 @@ struct Call: Sendable {
         return id
     }
 
-    /// The same, where no answer can be given for all organizations at once.
+    /// The same, where a call is about one organization: an operator has to say which.
     func requireOrganization() throws(APIError) -> OrganizationID {
         guard let id = try organization() else { throw .fault("organization", "is required: an operator's key belongs to none") }
         return id
@@ -82,15 +82,21 @@ struct Call: Sendable {
     }
 
     /// The body as JSON; throws 415 when it is said to be something else.
-    func json() async throws -> JSONValue {
+    ///
+    /// - Parameter empty: what a body of no bytes stands for, where it may be left out.
+    func json(orEmpty empty: JSONValue? = nil) async throws -> JSONValue {
         let type = request.headers[.contentType]?.split(separator: ";").first.map { $0.filter { !$0.isWhitespace }.lowercased() }
-        guard type == "application/json" else { throw APIError(.unsupportedMediaType, "The body must be application/json.") }
-        return try JSONValue(parsing: try await bytes())
+        guard type == nil || type == "application/json" else { throw APIError(.unsupportedMediaType, "The body must be application/json.") }
+        let bytes = try await bytes()
+        if let empty, bytes.isEmpty { return empty }
+        return try JSONValue(parsing: bytes)
     }
 
     /// The key in the header, which counts as the body's member of that meaning; a fault when both are given and differ.
     func idempotencyKey(orMember member: String, of body: JSONValue) throws(APIError) -> String? {
         let inBody = body[member]?.stringValue
+        // What is no text is a fault that the body's reader tells.
+        if inBody == nil, body[member]?.unlessNull != nil { return nil }
         guard let header = request.headers[.idempotencyKey], !header.allSatisfy(\.isWhitespace) else { return inBody }
         if let inBody, inBody != header { throw .fault(member, "differs from the Idempotency-Key header") }
         return header

@@ -24,6 +24,9 @@ struct CallbackRoutes {
                 try await services.reports.ingest([message], organizationID: organizationID)
             }
         }
+        if result.status >= 400 {
+            throw APIError(ErrorCode.allCases.first { $0.status.code == result.status } ?? .invalidRequest, "The call was not taken.")
+        }
         return Response(
             status: .init(code: result.status), headers: [.contentType: "text/plain; charset=utf-8"],
             body: ResponseBody(byteBuffer: ByteBuffer(string: result.body)))

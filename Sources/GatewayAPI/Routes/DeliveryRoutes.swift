@@ -11,7 +11,8 @@ struct DeliveryRoutes {
     func list(_ call: Call) async throws -> Response {
         let now = services.clock.now
         var query = try call.query()
-        var asked = DeliveryQuery(organizationID: try call.organization(), apiKeyID: call.ownKey, now: now, limit: query.limit(), after: query.cursor())
+        var asked = DeliveryQuery(
+            organizationID: try call.organization(), apiKeyID: call.ownKey, now: now, limit: query.limit(), after: query.cursor())
         asked.status = query.members.choice("status")
         asked.channel = query.channel("channel")
         asked.trigger = query.members.string("trigger")
@@ -23,19 +24,10 @@ struct DeliveryRoutes {
         asked.until = query.members.time("until")
         asked.messageID = query.members.id("messageId")
         asked.eventID = query.members.id("eventId")
-        asked.address = query.members.string("recipient").map { canonical($0, channel: asked.channel) }
+        asked.address = query.members.string("recipient").map { services.channels.address($0, on: asked.channel) }
         try query.finish()
         let page = try await services.store.deliveries(asked)
         return .page("deliveries", page.elements.map { $0.json(at: now) }, next: page.next)
-    }
-
-    /// The address as deliveries have it, whatever spelling was asked for.
-    private func canonical(_ text: String, channel: ChannelName?) -> String {
-        let candidates = channel.map { [services.channels[$0]].compactMap { $0 } } ?? services.channels.all
-        for candidate in candidates {
-            if let endpoint = try? candidate.endpoint(from: text) { return endpoint.address }
-        }
-        return text
     }
 
     func get(_ call: Call) async throws -> Response {
@@ -90,7 +82,7 @@ struct DeliveryRoutes {
     }
 
     private func actor(_ call: Call) throws -> DeliveryControl.Actor {
-        DeliveryControl.Actor(name: try call.requireCaller().actor, organizationID: try call.organization(), apiKeyID: call.ownKey)
+        DeliveryControl.Actor(name: try call.requireCaller().actor, organizationID: try call.requireOrganization(), apiKeyID: call.ownKey)
     }
 
     private func answer(_ answer: DeliveryControl.Answer) throws -> Response {
@@ -99,7 +91,8 @@ struct DeliveryRoutes {
         case .notFound: throw APIError.notFound
         case .tooLate(let state):
             throw APIError(.tooLate, state == .pending ? "It is being sent just now." : "It is \(state.rawValue) already.")
-        case .invalidTransition(let from, let to): throw APIError(.invalidTransition, "What is \(from.rawValue) cannot become \(to.rawValue).")
+        case .invalidTransition(let from, let to):
+            throw APIError(.invalidTransition, "What is \(from.rawValue) cannot become \(to.rawValue).")
         }
     }
 }

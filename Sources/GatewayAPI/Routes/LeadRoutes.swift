@@ -31,7 +31,9 @@ struct LeadRoutes {
         let workflowID: WorkflowID? = reader.id("workflowId")
         let word = reader.string("overrideMode", required: true)
         let mode = word.flatMap { OverrideMode(rawValue: $0.lowercased()) }
-        if word != nil, mode == nil { reader.fault("overrideMode", "must be one of " + OverrideMode.allCases.map(\.rawValue).joined(separator: ", ")) }
+        if word != nil, mode == nil {
+            reader.fault("overrideMode", "must be one of " + OverrideMode.allCases.map(\.rawValue).joined(separator: ", "))
+        }
         let reason = reader.string("reason", maximum: 500)
         try reader.finish()
         guard let mode else { throw APIError.fault("overrideMode", "is required") }
@@ -50,8 +52,12 @@ struct LeadRoutes {
 
     func deleteOverride(_ call: Call) async throws -> Response {
         let (lead, organizationID) = try await find(call)
-        let audit = call.audit("overrides.remove", "lead:\(lead.id)", at: services.clock.now, organizationID: organizationID)
-        guard try await services.store.removeOverride(lead.id, organizationID: organizationID, audit: audit) else { throw APIError.notFound }
+        let before = try await services.store.override(lead.id, organizationID: organizationID)
+        let audit = call.audit(
+            "overrides.remove", "lead:\(lead.id)", at: services.clock.now, organizationID: organizationID, before: before?.json)
+        guard try await services.store.removeOverride(lead.id, organizationID: organizationID, audit: audit) else {
+            throw APIError.notFound
+        }
         return Response(status: .noContent)
     }
 

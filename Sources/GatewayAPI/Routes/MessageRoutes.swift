@@ -12,7 +12,8 @@ struct MessageRoutes {
         let organizationID = try call.requireOrganization()
         let body = try await call.json()
         let key = try call.idempotencyKey(orMember: "idempotencyKey", of: body)
-        let draft = try MessageDraft(json: body, path: "", organizationID: organizationID, idempotencyKey: key, apiKeyID: caller.apiKeyID)
+        let draft = try MessageDraft(
+            json: body, path: "", organizationID: organizationID, idempotencyKey: key, apiKeyID: caller.apiKeyID, intake: services.intake)
         let answers = try await services.intake.accept([draft])
         guard let answer = answers.first else { throw APIError(.internal, "The gateway failed to answer.") }
         let (status, json) = try result(answer)
@@ -33,7 +34,9 @@ struct MessageRoutes {
                 let key = body["idempotencyKey"]?.stringValue
                 drafts.append(
                     try MessageDraft(
-                        json: body, path: "messages[\(index)]", organizationID: organizationID, idempotencyKey: key, apiKeyID: caller.apiKeyID))
+                        json: body, path: "messages[\(index)]", organizationID: organizationID, idempotencyKey: key,
+                        apiKeyID: caller.apiKeyID,
+                        intake: services.intake))
                 places.append(index)
             } catch { results[index] = refusal(APIError(error)) }
         }

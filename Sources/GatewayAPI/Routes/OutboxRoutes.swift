@@ -10,7 +10,7 @@ struct OutboxRoutes {
     func health(_ call: Call) async throws -> Response {
         let now = services.clock.now
         let counts = try await services.store.counts(at: now, organizationID: try call.organization())
-        return .json(OutboxHealth(counts, metrics: services.metrics, now: now).json)
+        return .json(OutboxHealth(counts, configured: services.channels, metrics: services.metrics, now: now).json)
     }
 
     func audit(_ call: Call) async throws -> Response {

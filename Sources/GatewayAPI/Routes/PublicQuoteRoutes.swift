@@ -8,12 +8,13 @@ import WorkflowEngine
 /// The calls that a customer's page makes with the token of its link.
 struct PublicQuoteRoutes {
     let services: GatewayServices
-    let limits: PublicLimits
+    let limits: CallLimits
 
     func get(_ call: Call) async throws -> Response {
         let quote = try await find(call)
-        if services.bridge.isExpired(quote) { throw BridgeError.expired }
-        return try await answer(try await services.bridge.view(quote))
+        if quote.state != .accepted, services.bridge.isOver(quote) { throw BridgeError.expired }
+        // Whoever asks for the head alone, as link checkers do, did not look at the quote.
+        return try await answer(call.request.method == .head ? quote : try await services.bridge.view(quote))
     }
 
     func accept(_ call: Call) async throws -> Response {
@@ -28,7 +29,7 @@ struct PublicQuoteRoutes {
 
     func reject(_ call: Call) async throws -> Response {
         let (token, _) = try await findWithToken(call)
-        var reader = try ObjectReader(try await call.json(), path: "")
+        var reader = try ObjectReader(try await call.json(orEmpty: .object([:])), path: "")
         let reason = reader.string("reason", maximum: 2000)
         try reader.finish()
         let body = JSONValue.record(["reason": reason.map { .string($0) }])
@@ -52,7 +53,8 @@ struct PublicQuoteRoutes {
                 let activities = try await store.activities(of: quote.id, organizationID: quote.organizationID, after: last, limit: 100)
                 for activity in activities {
                     let data: JSONValue = [
-                        "quoteId": .string(quote.id.text), "eventType": .string(activity.eventType), "createdAt": JSONValue(activity.createdAt),
+                        "quoteId": .string(quote.id.text), "eventType": .string(activity.eventType),
+                        "createdAt": JSONValue(activity.createdAt),
                     ]
                     try await stream.send(event: activity.eventType, id: activity.id.description, data: data)
                     last = activity.id
@@ -87,8 +89,7 @@ struct PublicQuoteRoutes {
     }
 
     private func answer(_ quote: Quote) async throws -> Response {
-        let said = quote.fields["organizationName"]?.stringValue
-        let name = said == nil ? try await services.store.organization(quote.organizationID)?.name : said
+        let name = try await services.organizationName(for: quote)
         return .json(quote.publicJSON(isExpired: services.bridge.isExpired(quote), organizationName: name))
     }
 }

@@ -1,4 +1,5 @@
 import AdapterKit
+import GatewayCore
 import GatewayModel
 import Hummingbird
 
@@ -15,8 +16,15 @@ struct QueryReader {
     }
 
     mutating func channel(_ key: String) -> ChannelName? { members.string(key).map { ChannelName(rawValue: $0) } }
-    mutating func quoteID(_ key: String) -> QuoteID? { members.string(key, maximum: 200).flatMap { QuoteID($0) } }
-    mutating func leadID(_ key: String) -> LeadID? { members.string(key, maximum: 200).flatMap { LeadID($0) } }
+    mutating func quoteID(_ key: String) -> QuoteID? { callerID(key, QuoteID.init) }
+    mutating func leadID(_ key: String) -> LeadID? { callerID(key, LeadID.init) }
+
+    private mutating func callerID<Value>(_ key: String, _ make: (String) -> Value?) -> Value? {
+        guard let text = members.string(key) else { return nil }
+        if let id = make(text) { return id }
+        members.fault(key, "must have at most 200 characters and no control characters")
+        return nil
+    }
 
     /// How many elements a page has: 1…500, 50 unless told.
     mutating func limit() -> Int {
@@ -35,4 +43,15 @@ struct QueryReader {
     }
 
     mutating func finish() throws(Faults) { try members.finish() }
+}
+
+extension Channels {
+    /// An address as it is kept, whatever spelling is asked for; as it was asked for where it is none on that channel, or on any.
+    func address(_ text: String, on name: ChannelName?) -> String {
+        let candidates = name.map { [self[$0]].compactMap { $0 } } ?? all
+        for channel in candidates {
+            if let endpoint = try? channel.endpoint(from: text) { return endpoint.address }
+        }
+        return text
+    }
 }

@@ -18,13 +18,16 @@ struct QuoteRoutes {
     /// One event, or up to 500, each by itself and in their order.
     func publishQuoteEvents(_ call: Call) async throws -> Response {
         let body = try await call.json()
-        guard let bodies = body.arrayValue else { return try await publish(try quoteEvent(try withEventID(body, call)), call) }
-        guard (1...500).contains(bodies.count) else { throw APIError.fault("$", "must have between 1 and 500 elements, has \(bodies.count)") }
+        guard let bodies = body.arrayValue else { return try await publish(try Self.quoteEvent(try withEventID(body, call)), call) }
+        _ = try call.requireOrganization()
+        guard (1...500).contains(bodies.count) else {
+            throw APIError.fault("$", "must have between 1 and 500 elements, has \(bodies.count)")
+        }
         var results: [JSONValue] = []
         for (index, body) in bodies.enumerated() {
             var result: [String: JSONValue]
             do {
-                let (status, json) = try await publishing(try quoteEvent(body, path: "[\(index)]"), call)
+                let (status, json) = try await publishing(try Self.quoteEvent(body, path: "[\(index)]"), call)
                 result = json.merging(["status": JSONValue(status)]) { $1 }
             } catch {
                 let refusal = APIError(error)
@@ -38,24 +41,36 @@ struct QuoteRoutes {
 
     func publishEvent(_ call: Call) async throws -> Response {
         let body = try withEventID(try await call.json(), call)
-        guard let trigger = body["type"]?.stringValue, !trigger.allSatisfy(\.isWhitespace), trigger.count <= 100 else {
-            throw APIError.fault("type", "is required: the trigger, of at most 100 characters")
-        }
-        guard DecisionTable.rows(of: trigger).isEmpty else {
-            throw APIError.fault("type", "is told by POST /api/v1/quote-events, as quotes.\(trigger.replacing("_", with: "."))")
-        }
+        let trigger = body["type"]?.stringValue ?? ""
+        if let fault = Self.fault(ofTrigger: trigger) { throw Self.faults(fault, and: body, as: "event") }
         return try await publish(try QuoteEvent(body, trigger: trigger), call)
     }
 
-    private func quoteEvent(_ body: JSONValue, path: String = "") throws -> QuoteEvent {
-        let triggers = [
-            "quotes.quote.sent": DecisionTable.quoteSent, "quotes.quote.accepted": DecisionTable.quoteAccepted,
-            "quotes.quote.rejected": DecisionTable.quoteRejected,
-        ]
-        guard let trigger = body["type"]?.stringValue.flatMap({ triggers[$0] }) else {
-            throw APIError.fault(path.isEmpty ? "type" : path + ".type", "must be one of " + triggers.keys.sorted().joined(separator: ", "))
+    /// Why a type cannot be told as an event of its own; nil when it can.
+    private static func fault(ofTrigger trigger: String) -> Fault? {
+        if trigger.allSatisfy(\.isWhitespace) || trigger.count > 100 {
+            return Fault("type", "is required: the trigger, of at most 100 characters")
         }
-        return try QuoteEvent(body, trigger: trigger, path: path)
+        let type = StoredEvent.type(of: trigger)
+        return StoredEvent.trigger(ofType: type) == nil ? nil : Fault("type", "is told by POST /api/v1/quote-events, as \(type)")
+    }
+
+    private static func quoteEvent(_ body: JSONValue, path: String = "") throws -> QuoteEvent {
+        guard let trigger = body["type"]?.stringValue.flatMap(StoredEvent.trigger(ofType:)) else {
+            let types = StoredEvent.quoteTypes.map(\.type).joined(separator: ", ")
+            throw Self.faults(
+                Fault(path.isEmpty ? "type" : path + ".type", "must be one of \(types)"), and: body, as: DecisionTable.quoteSent, path: path
+            )
+        }
+        return try QuoteEvent(body, trigger: trigger, path: path, leavesOut: true)
+    }
+
+    /// The fault of a type together with what else is wrong with the body; which members it may have cannot be told without a type.
+    private static func faults(_ fault: Fault, and body: JSONValue, as trigger: String, path: String = "") -> APIError {
+        do { _ = try QuoteEvent(body, trigger: trigger, path: path, leavesOut: true) } catch {
+            return APIError(Faults([fault] + error.list.filter { $0.path != fault.path && !$0.message.hasPrefix("is unknown") }))
+        }
+        return APIError(Faults([fault]))
     }
 
     /// The body with the event's id from the header where it brings none itself.
@@ -74,7 +89,7 @@ struct QuoteRoutes {
         let answer = try await services.bridge.publish(
             event, organizationID: try call.requireOrganization(), apiKeyID: try call.requireCaller().apiKeyID)
         let json = JSONValue.record([
-            "eventId": JSONValue(answer.eventID), "quoteId": answer.quoteID.map { .string($0.text) }, "trigger": .string(answer.trigger),
+            "eventId": JSONValue(answer.eventID), "quoteId": JSONValue(answer.quoteID?.text), "trigger": .string(answer.trigger),
             "duplicate": .bool(answer.isDuplicate), "publicToken": answer.publicToken.map { .string($0) },
             "decisions": .array(answer.decisions.map(\.json)),
         ])
@@ -85,7 +100,8 @@ struct QuoteRoutes {
 
     func get(_ call: Call) async throws -> Response {
         let quote = try await find(call)
-        return .json(quote.json(isExpired: services.bridge.isExpired(quote)))
+        let name = try await services.organizationName(for: quote)
+        return .json(quote.json(isExpired: services.bridge.isExpired(quote), organizationName: name))
     }
 
     func activities(_ call: Call) async throws -> Response {
@@ -98,7 +114,8 @@ struct QuoteRoutes {
             of: quote.id, organizationID: quote.organizationID, after: cursor.map { ActivityID($0.id) }, limit: limit + 1)
         let isMore = found.count > limit
         if isMore { found.removeLast(found.count - limit) }
-        return .page("activities", found.map(\.json), next: isMore ? found.last.map { PageCursor(time: $0.createdAt, id: $0.id.bits) } : nil)
+        return .page(
+            "activities", found.map(\.json), next: isMore ? found.last.map { PageCursor(time: $0.createdAt, id: $0.id.bits) } : nil)
     }
 
     func explain(_ call: Call) async throws -> Response {
@@ -110,7 +127,9 @@ struct QuoteRoutes {
 
     private func find(_ call: Call) async throws -> Quote {
         let organizationID = try call.requireOrganization()
-        guard let quote = try await services.store.quote(try call.quoteID(), organizationID: organizationID) else { throw APIError.notFound }
+        guard let quote = try await services.store.quote(try call.quoteID(), organizationID: organizationID) else {
+            throw APIError.notFound
+        }
         if let ownKey = call.ownKey, quote.sentApiKeyID != ownKey { throw APIError.notFound }
         return quote
     }

@@ -11,10 +11,7 @@ struct SuppressionRoutes {
         var query = try call.query()
         var asked = SuppressionQuery(organizationID: try call.organization(), limit: query.limit(), after: query.cursor())
         asked.channel = query.channel("channel")
-        if let text = query.members.string("endpoint") {
-            let endpoint = asked.channel.flatMap { services.channels[$0] }.flatMap { try? $0.endpoint(from: text) }
-            asked.address = endpoint?.address ?? text
-        }
+        asked.address = query.members.string("endpoint").map { services.channels.address($0, on: asked.channel) }
         try query.finish()
         let page = try await services.store.suppressions(asked)
         return .page("suppressions", page.elements.map(\.json), next: page.next)
@@ -35,7 +32,8 @@ struct SuppressionRoutes {
         try reader.finish()
         guard let endpoint, let scope = SuppressionScope(scope) else { throw APIError.fault("endpoint", "is required") }
         let entry = Suppression(
-            id: .make(), organizationID: organizationID, endpoint: endpoint, scope: scope, reason: reason, evidence: evidence, actor: caller.actor,
+            id: .make(), organizationID: organizationID, endpoint: endpoint, scope: scope, reason: reason, evidence: evidence,
+            actor: caller.actor,
             createdAt: now, expiresAt: expiresAt)
         let audit = call.audit(
             "suppressions.add", "suppression:\(entry.id)", at: now, organizationID: organizationID,
@@ -102,7 +100,8 @@ extension Suppression {
 extension Call {
     /// What is written of this call's change.
     func audit(
-        _ action: String, _ subject: String, at now: Timestamp, organizationID: OrganizationID?, before: JSONValue? = nil, after: JSONValue? = nil
+        _ action: String, _ subject: String, at now: Timestamp, organizationID: OrganizationID?, before: JSONValue? = nil,
+        after: JSONValue? = nil
     ) -> AuditEntry {
         AuditEntry(
             id: .make(), at: now, organizationID: organizationID, actor: caller?.actor ?? "system", action: action, subject: subject,

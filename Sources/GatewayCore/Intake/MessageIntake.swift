@@ -47,6 +47,14 @@ public struct MessageIntake: Sendable {
         return answers.map { $0 ?? .conflict }
     }
 
+    /// What is wrong with what one leg says.
+    public func faults(of leg: MessageDraft.Leg, path: String) -> [Fault] {
+        do {
+            _ = try factory.check(channel: leg.channel, to: leg.to, content: leg.content, path: path, acceptedAt: clock.now)
+            return []
+        } catch { return error.list }
+    }
+
     /// Tells observers and the dispatcher of deliveries that now are in the store.
     public func announce(_ results: [MessageAcceptance]) {
         var created: [Delivery] = []

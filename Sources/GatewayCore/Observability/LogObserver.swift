@@ -1,16 +1,38 @@
 import AdapterKit
-import GatewayModel
+public import GatewayModel
 public import Logging
 
 /// Writes what operators need to know to the log; what happens thousands of times a second is only there at debug level.
+///
+/// An address appears as its keyed hash, so that one recipient's deliveries can be followed without naming the recipient.
 public struct LogObserver: DeliveryObserver {
     private let logger: Logger
+    private let hasher: any AddressHasher
 
-    public init(_ logger: Logger) { self.logger = logger }
+    public init(_ logger: Logger, hasher: any AddressHasher) {
+        self.logger = logger
+        self.hasher = hasher
+    }
 
     public func observe(_ event: GatewayEvent) {
         switch event {
-        case .accepted, .claimed, .changed, .quoteAction, .suppressionAdded: break
+        case .accepted, .claimed, .quoteAction: break
+        case .changed(let delivery):
+            guard logger.logLevel <= .debug else { return }
+            logger.debug(
+                "delivery changed",
+                metadata: [
+                    "delivery": "\(delivery.id)", "organization": "\(delivery.organizationID)", "channel": "\(delivery.endpoint.channel)",
+                    "state": "\(delivery.state.rawValue)", "reason": "\(delivery.reason?.rawValue ?? "")",
+                    "address": "\(hasher.hash(delivery.endpoint.address))",
+                ])
+        case .suppressionAdded(let suppression):
+            logger.info(
+                "suppression added",
+                metadata: [
+                    "organization": "\(suppression.organizationID)", "channel": "\(suppression.endpoint.channel)",
+                    "reason": "\(suppression.reason.rawValue)", "address": "\(hasher.hash(suppression.endpoint.address))",
+                ])
         case .attempted(let channel, let outcome, let failure, let took):
             guard logger.logLevel <= .debug else { return }
             logger.debug(
@@ -22,11 +44,15 @@ public struct LogObserver: DeliveryObserver {
         case .leaseLost(let channel): logger.warning("a result came after its lease was lost", metadata: ["channel": "\(channel)"])
         case .settlementFailed(let channel, let error):
             logger.error("a result could not be recorded", metadata: ["channel": "\(channel)", "error": "\(error)"])
-        case .circuit(let channel, let state): logger.warning("circuit changed", metadata: ["channel": "\(channel)", "state": "\(state.rawValue)"])
+        case .circuit(let channel, let state):
+            logger.warning("circuit changed", metadata: ["channel": "\(channel)", "state": "\(state.rawValue)"])
         case .accountPaused(let channel, let failure):
             logger.error(
                 "account paused",
-                metadata: ["channel": "\(channel)", "class": "\(failure.errorClass.rawValue)", "code": "\(failure.code ?? "")", "why": "\(failure.message)"])
+                metadata: [
+                    "channel": "\(channel)", "class": "\(failure.errorClass.rawValue)", "code": "\(failure.code ?? "")",
+                    "why": "\(failure.message)",
+                ])
         case .accountResumed(let channel): logger.notice("account resumed", metadata: ["channel": "\(channel)"])
         case .storeFailed(let during, let error): logger.error("store failed", metadata: ["during": "\(during)", "error": "\(error)"])
         case .recovered(let channel, let count):

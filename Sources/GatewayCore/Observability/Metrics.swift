@@ -12,6 +12,11 @@ public final class Metrics: DeliveryObserver, Sendable {
     public struct ActionKey: Hashable, Sendable {
         public var action: String
         public var result: String
+
+        public init(action: String, result: String) {
+            self.action = action
+            self.result = result
+        }
     }
 
     /// Totals at one moment.

@@ -88,6 +88,18 @@ public struct Activity: Hashable, Sendable {
     }
 }
 
+extension Activity {
+    /// The same entry under an id that sorts after `latest`: a quote's history is read in the order in which it was written, whatever the
+    /// clocks of those who wrote it say.
+    public func following(_ latest: ActivityID?) -> Activity {
+        guard let latest, id <= latest else { return self }
+        var later = self
+        let (low, overflow) = latest.bits.low.addingReportingOverflow(1)
+        later.id = ActivityID(UUIDBits(high: latest.bits.high &+ (overflow ? 1 : 0), low: low))
+        return later
+    }
+}
+
 /// A file that came with a quote's event and may go along with a later one's mail.
 public struct QuoteFile: Hashable, Sendable {
     public var quoteID: QuoteID

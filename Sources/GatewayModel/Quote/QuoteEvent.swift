@@ -7,9 +7,9 @@ public struct StoredEvent: Hashable, Sendable {
     public var trigger: String
     public var quoteID: QuoteID?
     public var leadID: LeadID?
-    /// The event's body in canonical JSON, without `eventId`.
+    /// The event's body in canonical JSON, without its own id and without a public token.
     public var payload: [UInt8]
-    /// SHA-256 of the payload.
+    /// SHA-256 of the body as it was told, by which a repeat is known from another event under the same id.
     public var bodyHash: [UInt8]
     public var apiKeyID: APIKeyID?
     public var acceptedAt: Timestamp

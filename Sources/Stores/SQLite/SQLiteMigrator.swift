@@ -15,11 +15,34 @@ struct SQLiteMigrationFile: Sendable {
     let name: String
     let bytes: [UInt8]
 
-    var text: String { String(decoding: bytes, as: UTF8.self) }
+    private var text: String { String(decoding: bytes, as: UTF8.self) }
 
-    /// FNV-1a over 64 bits: tells whether a file was edited after it was applied. No defence against malice, and none is needed here.
+    /// What changes the schema: the file up to the line that begins its way down.
+    var up: String {
+        let text = text
+        return [Self.downMark, Self.noDownMark].compactMap { text.firstRange(of: "\n" + $0)?.lowerBound }.min()
+            .map { String(text[...$0]) } ?? text
+    }
+
+    /// How the change is taken back.
+    enum WayDown {
+        case script(String)
+        /// Why there is none.
+        case none(String)
+    }
+
+    var down: WayDown {
+        if let mark = text.firstRange(of: "\n" + Self.downMark + "\n") { return .script(String(text[mark.upperBound...])) }
+        let reason = text.firstRange(of: "\n" + Self.noDownMark).map { text[$0.upperBound...].prefix { $0 != "\n" } }
+        return .none(reason.map(String.init) ?? "it names no way down")
+    }
+
+    private static let downMark = "-- down"
+    private static let noDownMark = "-- no way down: "
+
+    /// FNV-1a over 64 bits: tells whether a change was edited after it was applied. No defence against malice, and none is needed here.
     var checksum: String {
-        String(bytes.reduce(0xCBF2_9CE4_8422_2325 as UInt64) { ($0 ^ UInt64($1)) &* 0x0000_0100_0000_01B3 }, radix: 16)
+        String(up.utf8.reduce(0xCBF2_9CE4_8422_2325 as UInt64) { ($0 ^ UInt64($1)) &* 0x0000_0100_0000_01B3 }, radix: 16)
     }
 
     /// The newest migration that the oldest daemon which can still work on this schema knows: the file's first line.
@@ -58,6 +81,31 @@ struct SQLiteMigrator {
         case .verify:
             let names = pending.map(\.name).joined(separator: ", ")
             throw .schema("The store lacks migrations: \(names). Apply them with `gatewayd migrate`, or let the daemon do so at its start.")
+        }
+    }
+
+    /// Throws unless the schema is one that a daemon of this version works on as it is.
+    func verify(_ connection: SQLiteConnection) throws(StoreError) { try prepare(connection, mode: .verify, now: .distantFuture) }
+
+    /// Takes back every migration above `number`, the newest first, all of them or none.
+    func rollBack(_ connection: SQLiteConnection, to number: Int) throws(StoreError) {
+        _ = try check(connection)
+        let rows = try applied(connection).filter { $0.number > number }.reversed()
+        var scripts: [(number: Int, text: String)] = []
+        for row in rows {
+            guard let file = files.first(where: { $0.number == row.number }) else {
+                throw .schema("Migration \(row.name) comes from a newer daemon, and only that one can take it back. Nothing was changed.")
+            }
+            switch file.down {
+            case .script(let text): scripts.append((row.number, text))
+            case .none(let reason): throw .schema("Migration \(row.name) cannot be taken back: \(reason). Nothing was changed.")
+            }
+        }
+        try Self.inTransaction(connection) { () throws(StoreError) in
+            for (number, text) in scripts {
+                try connection.script(text)
+                try connection.run("DELETE FROM schema_migrations WHERE number = ?", number)
+            }
         }
     }
 
@@ -102,17 +150,23 @@ struct SQLiteMigrator {
     }
 
     private func apply(_ file: SQLiteMigrationFile, _ connection: SQLiteConnection, _ now: Timestamp) throws(StoreError) {
-        try connection.script("BEGIN IMMEDIATE")
-        do throws(StoreError) {
+        try Self.inTransaction(connection) { () throws(StoreError) in
             try connection.script(
                 """
                 CREATE TABLE IF NOT EXISTS schema_migrations (
                     number INTEGER PRIMARY KEY, name TEXT NOT NULL, checksum TEXT NOT NULL, oldest INTEGER NOT NULL, applied_at INTEGER NOT NULL
                 )
                 """)
-            try connection.script(file.text)
+            try connection.script(file.up)
             try connection.run(
                 "INSERT INTO schema_migrations VALUES (?, ?, ?, ?, ?)", file.number, file.name, file.checksum, file.oldest, now)
+        }
+    }
+
+    private static func inTransaction(_ connection: SQLiteConnection, _ body: () throws(StoreError) -> Void) throws(StoreError) {
+        try connection.script("BEGIN IMMEDIATE")
+        do throws(StoreError) {
+            try body()
             try connection.script("COMMIT")
         } catch {
             if connection.isInTransaction { try? connection.script("ROLLBACK") }

@@ -1,30 +1,58 @@
 import Dispatch
 import Foundation
-public import GatewayModel
 import GRDB
+public import GatewayModel
 
+// The schema of a store that is not open: looked at, held against this daemon, and taken back.
 extension SQLiteStore {
     /// What a daemon of this version would do to the schema of the store at `path`, without touching it; all is pending where there is no store.
     public static func plan(path: String) async throws(StoreError) -> [MigrationStatus] {
-        let result: Result<[MigrationStatus], StoreError> = await withCheckedContinuation { continuation in
+        guard FileManager.default.fileExists(atPath: path) else {
+            return SQLiteMigrationFile.all.map { MigrationStatus(number: $0.number, name: $0.name, state: .pending) }
+        }
+        return try await onFile(path, readonly: true) { connection throws(StoreError) in try SQLiteMigrator().status(connection) }
+    }
+
+    /// Throws unless a daemon of this version can work on the store at `path` as it is.
+    public static func verify(path: String) async throws(StoreError) {
+        guard FileManager.default.fileExists(atPath: path) else { throw .schema("There is no store yet.") }
+        try await onFile(path, readonly: true) { connection throws(StoreError) in try SQLiteMigrator().verify(connection) }
+    }
+
+    /// Takes back every migration above `number` with what it brought; all of them, or none where one cannot be taken back.
+    public static func rollBack(path: String, to number: Int) async throws(StoreError) {
+        guard FileManager.default.fileExists(atPath: path) else { throw .schema("There is no store yet.") }
+        let lock = try SQLiteLock(path: path + ".lock")
+        defer { lock.release() }
+        try await onFile(path, readonly: false) { connection throws(StoreError) in try SQLiteMigrator().rollBack(connection, to: number) }
+    }
+
+    private static func onFile<Value: Sendable>(
+        _ path: String, readonly: Bool, _ body: @escaping @Sendable (SQLiteConnection) throws(StoreError) -> Value
+    ) async throws(StoreError) -> Value {
+        let result: Result<Value, StoreError> = await withCheckedContinuation { continuation in
+            // Reading waits for the disk, which no cooperative thread may do.
             DispatchQueue.global().async {
-                continuation.resume(returning: Result { () throws(StoreError) in try readPlan(path) })
+                continuation.resume(returning: Result { () throws(StoreError) in try open(path, readonly: readonly, body) })
             }
         }
         return try result.get()
     }
 
-    private static func readPlan(_ path: String) throws(StoreError) -> [MigrationStatus] {
-        guard FileManager.default.fileExists(atPath: path) else {
-            return SQLiteMigrationFile.all.map { MigrationStatus(number: $0.number, name: $0.name, state: .pending) }
-        }
+    private static func open<Value>(
+        _ path: String, readonly: Bool, _ body: (SQLiteConnection) throws(StoreError) -> Value
+    ) throws(StoreError) -> Value {
         var configuration = Configuration()
-        configuration.readonly = true
+        configuration.readonly = readonly
         configuration.busyMode = .timeout(5)
         do {
-            return try DatabaseQueue(path: path, configuration: configuration).inDatabase { db in
+            let queue = try DatabaseQueue(path: path, configuration: configuration)
+            defer { try? queue.close() }
+            return try queue.inDatabase { db in
                 guard let handle = db.sqliteConnection else { throw StoreError.unavailable }
-                return try SQLiteMigrator().status(SQLiteConnection(handle: handle))
+                let connection = SQLiteConnection(handle: handle)
+                defer { connection.finish() }
+                return try body(connection)
             }
         } catch let error as StoreError {
             throw error

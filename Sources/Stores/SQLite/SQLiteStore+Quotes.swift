@@ -115,6 +115,12 @@ extension SQLiteConnection {
     }
 
     fileprivate func insert(_ activity: Activity) throws(StoreError) {
+        let latest = try first(
+            "SELECT max(id) FROM activities WHERE organization_id = ? AND quote_id = ?", activity.organizationID, activity.quoteID
+        ) {
+            row throws(StoreError) in try row.read(ActivityID?.self)
+        }
+        let activity = activity.following(latest ?? nil)
         try run(
             "INSERT INTO activities VALUES (?, ?, ?, ?, ?, ?, ?)", activity.id, activity.organizationID, activity.quoteID,
             activity.eventType,

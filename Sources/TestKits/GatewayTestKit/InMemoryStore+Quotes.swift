@@ -67,7 +67,7 @@ extension InMemoryStore: QuoteStore {
             quote.updatedAt = now
             quote.revision += 1
             tables.quotes[key] = quote
-            tables.activities.append(activity)
+            tables.append(activity)
             return true
         }
     }
@@ -93,6 +93,11 @@ extension InMemoryTables {
         decisions.filter { $0.eventID == event.id && $0.organizationID == event.organizationID }
     }
 
+    mutating func append(_ activity: Activity) {
+        let earlier = activities.filter { $0.organizationID == activity.organizationID && $0.quoteID == activity.quoteID }
+        activities.append(activity.following(earlier.map(\.id).max()))
+    }
+
     mutating func commit(_ commit: EventCommit) -> EventCommitResult {
         let organizationID = commit.event.organizationID
         if let (earlier, decisions) = event(commit.event.id, of: organizationID) {
@@ -115,7 +120,7 @@ extension InMemoryTables {
         }
         for message in commit.messages { _ = accept(message) }
         decisions += commit.decisions
-        activities += commit.activities
+        for activity in commit.activities { append(activity) }
         if let lead = commit.lead { remember(lead, of: organizationID) }
         for (quoteID, files) in Dictionary(grouping: commit.quoteFiles, by: \.quoteID) {
             self.files[Key(organizationID: organizationID, text: quoteID.text)] = files

@@ -157,6 +157,17 @@ extension StoreCase {
                 let rest = try await trial.store.activities(of: try trial.quoteID, organizationID: .first, after: ids[2], limit: 3)
                 try expectEqual(rest.map(\.id), [ids[3]], "then what follows")
             },
+            StoreCase("a quote's history runs in the order in which it was written") { trial in
+                let early = try trial.activity()
+                var commit = try trial.commit()
+                commit.activities = [try trial.activity()]
+                _ = try await trial.store.commit(commit)
+                _ = try await trial.store.recordView(try trial.quoteID, organizationID: .first, at: trial.at(5), activity: early)
+                let last = commit.activities[0].id
+                let news = try await trial.store.activities(of: try trial.quoteID, organizationID: .first, after: last, limit: 9)
+                try expectEqual(
+                    news.map(\.createdAt), [early.createdAt], "what was written later comes later, although its id was made before")
+            },
             StoreCase("events are listed newest first with their decisions") { trial in
                 var events: [EventID] = []
                 for second in 0..<3 as Range<Int64> {

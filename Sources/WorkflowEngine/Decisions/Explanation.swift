@@ -20,7 +20,8 @@ public struct Explanation: Hashable, Sendable {
         self.subject = subject
         self.decisions = decisions
         self.inputs = decisions.first?.inputs ?? .object([:])
-        self.summary = decisions.isEmpty ? "Nothing is known of this." : decisions.map(Self.sentence).joined(separator: " ")
+        let sentences = decisions.map(Self.sentence) + Self.notes(decisions)
+        self.summary = decisions.isEmpty ? "Nothing is known of this." : sentences.joined(separator: " ")
         self.counterfactuals = decisions.compactMap(Self.counterfactual)
     }
 
@@ -30,7 +31,8 @@ public struct Explanation: Hashable, Sendable {
         self.decisions = decision.map { [$0] } ?? []
         self.delivery = delivery
         self.inputs = decision?.inputs ?? .object([:])
-        self.summary = [decision.map(Self.sentence), Self.sentence(delivery, now: now)].compactMap { $0 }.joined(separator: " ")
+        let sentences = [decision.map(Self.sentence), Self.sentence(delivery, now: now)].compactMap { $0 }
+        self.summary = (sentences + Self.notes(decision.map { [$0] } ?? [])).joined(separator: " ")
         self.counterfactuals = [Self.counterfactual(delivery)].compactMap { $0 }
     }
 
@@ -51,11 +53,19 @@ public struct Explanation: Hashable, Sendable {
         }
     }
 
+    /// Why an override did not count, where one stood.
+    private static func notes(_ decisions: [Decision]) -> [String] {
+        var seen: Set<String> = []
+        return decisions.compactMap { $0.inputs["overrideNote"]?.stringValue }.filter { seen.insert($0).inserted }
+            .map { "The rules decided: \($0)." }
+    }
+
     private static func sentence(_ delivery: Delivery, now: Timestamp) -> String {
         let tries = delivery.attemptCount == 1 ? "1 try" : "\(delivery.attemptCount) tries"
         let error = delivery.lastError.map { ": \($0.message)\($0.code.map { " (\($0))" } ?? "")" } ?? ""
         switch delivery.state {
-        case .succeeded: return "The provider accepted it after \(tries)\(delivery.confirmation.map { " and reported it \($0.rawValue)" } ?? "")."
+        case .succeeded:
+            return "The provider accepted it after \(tries)\(delivery.confirmation.map { " and reported it \($0.rawValue)" } ?? "")."
         case .failed: return "It failed after \(tries)\(delivery.reason.map { ", \(words($0))" } ?? "")\(error)."
         case .suppressed: return "It was not sent: \(delivery.reason.map(words) ?? "held back")."
         case .cancelled: return "It was cancelled before it was sent: \(delivery.reason.map(words) ?? "by hand")."
@@ -66,7 +76,8 @@ public struct Explanation: Hashable, Sendable {
             case .scheduled where delivery.attemptCount == 0 && delivery.lastError == nil: return "It waits until \(delivery.dueAt)."
             default:
                 let next = delivery.dueAt > now ? " The next one comes at \(delivery.dueAt)." : " It is due."
-                return delivery.lastError == nil ? "It waits to be sent.\(next)" : "\(tries) of \(delivery.maxAttempts) so far\(error).\(next)"
+                return delivery.lastError == nil
+                    ? "It waits to be sent.\(next)" : "\(tries) of \(delivery.maxAttempts) so far\(error).\(next)"
             }
         }
     }
@@ -79,7 +90,8 @@ public struct Explanation: Hashable, Sendable {
         case .missingPhone: change = "the \(audience) had a phone number"
         case .missingEndpoint: change = "the step named an endpoint"
         case .ruleDisabled: change = "a step for \(decision.trigger) on \(channel) were enabled"
-        case .ruleNotFound where decision.outcome == .none: change = "the workflow had an enabled step for \(decision.trigger) on \(channel)"
+        case .ruleNotFound where decision.outcome == .none:
+            change = "the workflow had an enabled step for \(decision.trigger) on \(channel)"
         case .workflowCleared: change = "the lead's override were removed"
         case .optedOut: change = "the \(audience) had not opted out"
         case .addressSuppressed: change = "the address were not suppressed"
@@ -94,7 +106,8 @@ public struct Explanation: Hashable, Sendable {
 
     private static func counterfactual(_ delivery: Delivery) -> Counterfactual? {
         switch (delivery.state, delivery.reason) {
-        case (.suppressed, .addressSuppressed?): Counterfactual(change: "the address were not suppressed", outcome: "it would have been sent")
+        case (.suppressed, .addressSuppressed?):
+            Counterfactual(change: "the address were not suppressed", outcome: "it would have been sent")
         case (.suppressed, .optedOut?): Counterfactual(change: "the recipient had not opted out", outcome: "it would have been sent")
         case (.failed, .attemptsExhausted?): Counterfactual(change: "the provider had accepted one of the tries", outcome: "succeeded")
         case (.failed, .rejected?): Counterfactual(change: "the provider had accepted it", outcome: "succeeded")

@@ -19,7 +19,7 @@ struct ConfigurationOption: ParsableArguments {
             let source = try ConfigurationSource(
                 yaml: String(decoding: data, as: UTF8.self), environment: ProcessInfo.processInfo.environment,
                 readFile: { FileManager.default.contents(atPath: $0).map { String(decoding: $0, as: UTF8.self) } })
-            return try GatewayConfiguration(source, installed: installedAdapters.map { $0.descriptor })
+            return try GatewayConfiguration(source, installed: installedAdapters)
         } catch {
             reportFaults(error)
             throw ExitCode.badConfiguration

@@ -112,7 +112,7 @@ struct DevFolder {
         let source = try ConfigurationSource(
             yaml: yaml, environment: [:],
             readFile: { FileManager.default.contents(atPath: $0).map { String(decoding: $0, as: UTF8.self) } })
-        return try GatewayConfiguration(source, installed: installedAdapters.map { $0.descriptor })
+        return try GatewayConfiguration(source, installed: installedAdapters)
     }
 
     /// The keyring's path; it is made at the first start, for its owner alone.
@@ -130,7 +130,12 @@ struct DevFolder {
         guard let id = OrganizationID(Self.organizationID) else { throw ExitCode.failure }
         _ = await administration.run(.createOrganization(id: id, name: "Voorbeeld BV", locale: "nl-NL", isSeeded: true))
         let file = path + "/token"
-        if let known = FileManager.default.contents(atPath: file).map({ String(decoding: $0, as: UTF8.self) }) { return known }
+        // A token whose store was thrown away opens nothing.
+        if let known = FileManager.default.contents(atPath: file).map({ String(decoding: $0, as: UTF8.self) }),
+            try await administration.opens(known)
+        {
+            return known
+        }
         let answer = await administration.run(.createKey(organizationID: id, name: "dev", role: Role.admin.rawValue))
         guard let token = answer.output.first else { throw ExitCode.failure }
         try write(token, to: file)
@@ -139,7 +144,8 @@ struct DevFolder {
 
     func writeStatus(url: String, token: String, simulators: SimulatorSet) throws {
         let status: JSONValue = [
-            "url": .string(url), "consoleURL": .string(url + "/console"), "token": .string(token), "organizationId": .string(Self.organizationID),
+            "url": .string(url), "consoleURL": .string(url + "/console"), "token": .string(token),
+            "organizationId": .string(Self.organizationID),
             "smtpPort": .int(Int64(simulators.smtpPort)), "whatsappURL": .string(simulators.whatsappURL),
             "webhookURL": .string(simulators.webhookURL), "whatsappAppSecret": .string(simulators.whatsappAppSecret.reveal()),
             "whatsappVerifyToken": .string(simulators.whatsappVerifyToken.reveal()),
@@ -172,7 +178,8 @@ struct DevDemo {
         let sent = try await client.post(
             "/api/v1/quotes/\(quoteID)/send",
             [
-                "quoteNumber": .string(number), "leadId": .string(UUIDBits.version7().text), "totalCents": 125_000, "consumerName": "Jan Jansen",
+                "quoteNumber": .string(number), "leadId": .string(UUIDBits.version7().text), "totalCents": 125_000,
+                "consumerName": "Jan Jansen",
                 "consumerEmail": "jan@klant.example", "consumerPhone": "06 12345678", "agentName": "Anna de Boer",
                 "agentEmail": "anna@voorbeeld.example", "organizationName": "Voorbeeld BV",
             ])
@@ -214,8 +221,13 @@ struct DevDemo {
             let open: Set = ["pending", "processing"]
             guard !deliveries.contains(where: { open.contains($0["status"]?.stringValue ?? "") }) else { continue }
             for delivery in deliveries.reversed() {
-                let columns = [delivery["trigger"], delivery["channel"], delivery["recipient"], delivery["status"]].map { $0?.stringValue ?? "" }
-                say("  " + zip(columns, [16, 10, 40, 10]).map { $0.padding(toLength: max($1, $0.count), withPad: " ", startingAt: 0) }.joined(separator: "  "))
+                let columns = [delivery["trigger"], delivery["channel"], delivery["recipient"], delivery["status"]].map {
+                    $0?.stringValue ?? ""
+                }
+                say(
+                    "  "
+                        + zip(columns, [16, 10, 40, 10]).map { $0.padding(toLength: max($1, $0.count), withPad: " ", startingAt: 0) }
+                        .joined(separator: "  "))
             }
             return
         }

@@ -10,15 +10,20 @@ struct LogOption: ParsableArguments {
     @Option(help: "json or text.")
     var logFormat: Format = .json
 
-    @Option(help: "trace, debug, info, notice, warning, error or critical.")
-    var logLevel: String = "info"
+    @Option(
+        help: "trace, debug, info, notice, warning, error or critical.",
+        transform: { text in
+            guard let level = Logger.Level(rawValue: text) else { throw ValidationError("there is no level \(text)") }
+            return level
+        })
+    var logLevel: Logger.Level = .info
 
     func logger() -> Logger {
         var logger =
             logFormat == .json
             ? Logger(label: "gatewayd", factory: { JSONLogHandler(label: $0) })
             : Logger(label: "gatewayd", factory: { StreamLogHandler.standardError(label: $0) })
-        logger.logLevel = Logger.Level(rawValue: logLevel) ?? .info
+        logger.logLevel = logLevel
         return logger
     }
 }

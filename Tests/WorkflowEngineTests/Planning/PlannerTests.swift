@@ -47,7 +47,7 @@ import WorkflowEngine
 
     private func deliveries(_ plan: Plan) -> [NewDelivery] { plan.messages.flatMap(\.deliveries) }
 
-    @Test("19 a mail rule: one mail, due now, with its file") func case19() throws {
+    @Test("case 19: a mail rule: one mail, due now, with its file") func case19() throws {
         let plan = plan([step()])
         #expect(answers(plan) == ["email lead enqueued rule_enabled", "whatsapp lead none rule_not_found"])
         let delivery = try #require(deliveries(plan).first)
@@ -58,16 +58,16 @@ import WorkflowEngine
         #expect(try MailContent(json: delivery.content.json()).attachments == [Self.pdf])
     }
 
-    @Test("20 both channels: two") func case20() {
+    @Test("case 20: both channels: two") func case20() {
         #expect(deliveries(plan([step(), step(DecisionTable.quoteSent, .whatsapp)])).map(\.endpoint.channel) == [.email, .whatsapp])
     }
 
-    @Test("21 delays in minutes", arguments: [5, 525_600]) func case21(minutes: Int) {
+    @Test("case 21: delays in minutes", arguments: [5, 525_600]) func case21(minutes: Int) {
         let delivery = deliveries(plan([step(delay: minutes)])).first
         #expect(delivery?.dueAt == Self.now + .seconds(60 * minutes) && delivery?.isDelayedStep == true)
     }
 
-    @Test("22 no mail rule: exactly one legacy mail") func case22() throws {
+    @Test("case 22: no mail rule: exactly one legacy mail") func case22() throws {
         for plan in [
             plan([]), plan([step()], source: .organizationDefault),
             plan([step(DecisionTable.quoteSent, .email, .partner, recipients: RecipientConfig())]),
@@ -80,12 +80,12 @@ import WorkflowEngine
         #expect(answers(plan([], isLegacyEnabled: false)) == ["email lead none rule_not_found", "whatsapp lead none rule_not_found"])
     }
 
-    @Test("23 disabled: no mail") func case23() {
+    @Test("case 23: disabled: no mail") func case23() {
         let plan = plan([step(enabled: false)])
         #expect(answers(plan).first == "email lead suppressed rule_disabled" && plan.messages.isEmpty)
     }
 
-    @Test("27 accepted by WhatsApp only with a rule") func case27() {
+    @Test("case 27: accepted by WhatsApp only with a rule") func case27() {
         let trigger = DecisionTable.quoteAccepted
         #expect(
             answers(plan([], trigger: trigger)) == [
@@ -96,7 +96,7 @@ import WorkflowEngine
         #expect(deliveries(with).filter { $0.origin == .legacy }.map(\.endpoint.address) == ["jan@x.nl", "anna@x.nl"])
     }
 
-    @Test("28 rejected: nothing without rules, two when enabled, held back when disabled") func case28() {
+    @Test("case 28: rejected: nothing without rules, two when enabled, held back when disabled") func case28() {
         let trigger = DecisionTable.quoteRejected
         #expect(answers(plan([], trigger: trigger)) == ["email lead none rule_not_found", "whatsapp lead none rule_not_found"])
         #expect(deliveries(plan([step(trigger), step(trigger, .whatsapp)], trigger: trigger)).count == 2)
@@ -106,7 +106,7 @@ import WorkflowEngine
                 && disabled.messages.isEmpty)
     }
 
-    @Test("29 blank addresses are missing", arguments: [nil, "", " \n"] as [String?]) func case29(email: String?) {
+    @Test("case 29: blank addresses are missing", arguments: [nil, "", " \n"] as [String?]) func case29(email: String?) {
         #expect(answers(plan([step()], email: email)).first == "email lead none missing_email")
         #expect(answers(plan([], email: email)).first == "email lead none missing_email")
         #expect(answers(plan([step(DecisionTable.quoteSent, .whatsapp)], phone: email)).last == "whatsapp lead none missing_phone")
@@ -114,13 +114,13 @@ import WorkflowEngine
         #expect(answers(plan([step()], email: "not an address")).first == "email lead none invalid_address")
     }
 
-    @Test("30 opted out at planning") func case30() {
+    @Test("case 30: opted out at planning") func case30() {
         let plan = plan([step(DecisionTable.quoteSent, .whatsapp)], isOptedIn: false)
         #expect(answers(plan).last == "whatsapp lead suppressed opted_out" && deliveries(plan).allSatisfy { $0.endpoint.channel == .email })
         #expect(answers(self.plan([step()], isOptedIn: false)).first == "email lead enqueued rule_enabled")
     }
 
-    @Test("30 a suppressed endpoint at planning") func gated() {
+    @Test("case 30: a suppressed endpoint at planning") func gated() {
         let plan = plan([step(), step(DecisionTable.quoteSent, .whatsapp)])
         var messages = plan.messages
         messages[0].deliveries[0].suppressed = .optedOut
@@ -128,7 +128,7 @@ import WorkflowEngine
         #expect(answers(plan.passing(plan.messages)) == answers(plan))
     }
 
-    @Test("32 nothing to say") func case32() {
+    @Test("case 32: nothing to say") func case32() {
         for empty in [step(body: " \n"), step(subject: " {{lead.shoeSize}}"), step(body: "{{lead.shoeSize}}")] {
             #expect(answers(plan([empty])).first == "email lead suppressed empty_content")
         }
@@ -137,14 +137,14 @@ import WorkflowEngine
         )
     }
 
-    @Test("33 an unknown variable") func case33() {
+    @Test("case 33: an unknown variable") func case33() {
         #expect(answers(plan([step(body: "{{foo.bar}}")])).first == "email lead legacy render_failed")
         #expect(answers(plan([step(body: "{{foo.bar}}")], isLegacyEnabled: false)).first == "email lead none render_failed")
         #expect(answers(plan([step(DecisionTable.quoteSent, .whatsapp, body: "{{foo.bar}}")])).last == "whatsapp lead none render_failed")
         #expect(deliveries(plan([step(body: "{{foo.bar}}"), step(order: 2, body: "{{foo.baz}}")])).map(\.origin) == [.legacy])
     }
 
-    @Test("34 a cleared workflow") func case34() {
+    @Test("case 34: a cleared workflow") func case34() {
         let plan = plan([], source: .manualClear)
         #expect(
             answers(plan) == ["email lead suppressed workflow_cleared", "whatsapp lead suppressed workflow_cleared"]
@@ -152,13 +152,13 @@ import WorkflowEngine
         #expect(answers(self.plan([], trigger: "lead_welcome", source: .manualClear)) == ["- - suppressed workflow_cleared"])
     }
 
-    @Test("35 two steps of one place, in order") func case35() throws {
+    @Test("case 35: two steps of one place, in order") func case35() throws {
         let plan = plan([step(order: 2, delay: 60, subject: "second"), step(order: 1, subject: "first"), step(order: 3, enabled: false)])
         let subjects = try deliveries(plan).map { try MailContent(json: $0.content.json()).subject }
         #expect(subjects == ["first", "second"] && deliveries(plan).map(\.isDelayedStep) == [false, true])
     }
 
-    @Test("37 and further channels, other triggers, recipients once each") func further() {
+    @Test("case 37: and further channels, other triggers, recipients once each") func further() {
         let urls = RecipientConfig(customEndpoints: ["https://a.b/", "https://A.b/"])
         let hooked = plan([step(DecisionTable.quoteSent, .webhook, .custom, body: "{}", recipients: urls)])
         #expect(answers(hooked).last == "webhook custom enqueued rule_enabled")

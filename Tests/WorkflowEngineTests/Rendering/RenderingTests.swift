@@ -26,29 +26,29 @@ import WorkflowEngine
         ContentRenderer.render(ContentTemplates(form: .chat, body: body), with: TemplateVariables(input))
     }
 
-    @Test("40 spellings of one name are equal") func case40() throws {
+    @Test("case 40: spellings of one name are equal") func case40() throws {
         for source in ["{{lead.name}}", "{{ LEAD.Name }}", "{{.lead.name}}"] { #expect(try text(source) == "Jan de Vries") }
         #expect(try text("{{lead.firstName}}|{{lead.lastname}}") == "Jan|de Vries")
     }
 
-    @Test("41 links are found ignoring case") func case41() throws {
+    @Test("case 41: links are found ignoring case") func case41() throws {
         #expect(try text("{{quote.previewurl}}") == "https://q.example/quote/tok")
         #expect(try text("{{links.download}}") == "https://api.example/api/v1/public/quotes/tok/pdf")
         #expect(try text("{{links.track}} {{links.scheduling}}") == "https://q.example/track/ltok https://q.example/track/ltok")
     }
 
-    @Test("42 two characters are a line break") func case42() throws {
+    @Test("case 42: two characters are a line break") func case42() throws {
         #expect(try text(#"a\nb"#) == "a\nb")
         #expect(chat(#"a\nb"#) == .content(RenderedContent(ChatContent.text("a\nb"))))
     }
 
-    @Test("43 an unknown leaf is empty, an unknown root an error") func case43() throws {
+    @Test("case 43: an unknown leaf is empty, an unknown root an error") func case43() throws {
         #expect(try text("[{{lead.shoeSize}}{{offer.price}}]") == "[]")
         #expect(throws: RenderError.unknownRoot(name: "foo.bar", root: "foo")) { try text("{{foo.bar}}") }
         #expect(throws: RenderError.notOneValue(name: "lead")) { try text("{{lead}}") }
     }
 
-    @Test("44 a missing name leaves no blank behind") func case44() throws {
+    @Test("case 44: a missing name leaves no blank behind") func case44() throws {
         var input = Self.full
         input.organization.name = nil
         let json = try mail("Offerte van {{org.name}}", "Groet {{org.name}}\nx", input)
@@ -56,7 +56,7 @@ import WorkflowEngine
         #expect(json["text"] == "Groet\nx")
     }
 
-    @Test("45 subjects are raw, HTML bodies escaped") func case45() throws {
+    @Test("case 45: subjects are raw, HTML bodies escaped") func case45() throws {
         var input = Self.full
         input.lead.name = "O'Brien & Co"
         let json = try mail("Voor {{lead.name}}", "<p>{{lead.name}}</p>", input)
@@ -65,7 +65,7 @@ import WorkflowEngine
         #expect(json["text"] == "O'Brien & Co")
     }
 
-    @Test("46 values are never templates or tags", arguments: ["{{lead.email}}", "{{", "<script>alert(1)</script>"])
+    @Test("case 46: values are never templates or tags", arguments: ["{{lead.email}}", "{{", "<script>alert(1)</script>"])
     func case46(reason: String) throws {
         var input = Self.full
         input.quote.reason = reason
@@ -76,7 +76,7 @@ import WorkflowEngine
         #expect(chat("<b>r</b> {{quote.reason}}", input) == .content(RenderedContent(ChatContent.text("*r* \(reason)"))))
     }
 
-    @Test("47 money") func case47() throws {
+    @Test("case 47: money") func case47() throws {
         #expect(try text("{{quote.totalFormatted}}|{{quote.total}}|{{quote.totalCents}}") == "€ 1.250,00|€1250,00|125000")
         let expected: [(Int64, Language, String)] = [
             (5, .dutch, "€ 0,05"), (-123, .dutch, "€ -1,23"), (125_000, .english, "€1,250.00"), (125_000, .german, "1.250,00 €"),
@@ -88,7 +88,7 @@ import WorkflowEngine
         #expect(MoneyFormat.plain(cents: 5, currency: "GBP", language: .dutch) == "£0,05")
     }
 
-    @Test("48 HTML as WhatsApp writes it") func case48() {
+    @Test("case 48: HTML as WhatsApp writes it") func case48() {
         #expect(HTMLText.whatsapp("<p>Hoi <strong>A</strong></p><p></p><p>u</p>") == "Hoi *A*\n\nu")
         #expect(HTMLText.whatsapp("<b> a </b>b <i>c</i> <del>d</del>") == "*a* b _c_ ~d~")
         #expect(HTMLText.whatsapp("<b><strong>x</strong></b><b></b>") == "*x*")
@@ -101,18 +101,18 @@ import WorkflowEngine
         #expect(chat("<p> </p><br>") == .empty)
     }
 
-    @Test("49 recipients are trimmed and each once") func case49() {
+    @Test("case 49: recipients are trimmed and each once") func case49() {
         #expect(Recipients.normalize([" A@x.nl", "a@x.nl", ""]) == ["A@x.nl"])
     }
 
-    @Test("50 bases with slashes", arguments: ["https://q.example", "https://q.example/", "https://q.example//"])
+    @Test("case 50: bases with slashes", arguments: ["https://q.example", "https://q.example/", "https://q.example//"])
     func case50(base: String) throws {
         var input = Self.full
         input.publicBaseURL = base
         #expect(try text("{{links.view}}", input) == "https://q.example/quote/tok")
     }
 
-    @Test("51 a rejection knows its number") func case51() throws {
+    @Test("case 51: a rejection knows its number") func case51() throws {
         let step = try #require(DefaultWorkflow.steps().first { $0.trigger == "quote_rejected" && $0.channel == .email })
         #expect(try mail(try #require(step.subject), step.body)["subject"] == "Je hebt offerte 2026-7 afgewezen")
     }

@@ -36,16 +36,16 @@ import WorkflowEngine
             in: WorkflowSet(organizationID: Self.organizationID, version: 1, workflows: [Self.w1, Self.w2, Self.w3], rules: rules))
     }
 
-    @Test("1 nothing set: the organization's default") func case1() {
+    @Test("case 1: nothing set: the organization's default") func case1() {
         #expect(resolve() == Resolution(source: .organizationDefault))
     }
 
-    @Test("2 a catch-all rule") func case2() {
+    @Test("case 2: a catch-all rule") func case2() {
         let catchAll = rule(Self.w1)
         #expect(resolve(LeadFacts(), [catchAll]) == Resolution(workflow: Self.w1, source: .autoRule, matchedRuleID: catchAll.id))
     }
 
-    @Test("3, 4, 5 a source rule before the catch-all") func case3() {
+    @Test("case 3, case 4, case 5: a source rule before the catch-all") func case3() {
         let rules = [rule(Self.w1), rule(Self.w2, priority: 10, source: "quote_flow")]
         #expect(resolve(LeadFacts(source: "Quote_Flow"), rules).workflow == Self.w2)
         #expect(resolve(LeadFacts(source: "webform"), rules).workflow == Self.w1)
@@ -53,44 +53,44 @@ import WorkflowEngine
         #expect(resolve(LeadFacts(source: " "), rules).workflow == Self.w1)
     }
 
-    @Test("6 matchers are trimmed, blank ones are any") func case6() {
+    @Test("case 6: matchers are trimmed, blank ones are any") func case6() {
         #expect(resolve(LeadFacts(source: "QUOTE_FLOW "), [rule(Self.w2, source: " quote_flow ")]).workflow == Self.w2)
         #expect(resolve(LeadFacts(), [rule(Self.w2, source: " ")]).workflow == Self.w2)
     }
 
-    @Test("7 every matcher counts") func case7() {
+    @Test("case 7: every matcher counts") func case7() {
         let three = rule(Self.w1, source: "a", serviceType: "b", stage: "c")
         #expect(resolve(LeadFacts(source: "a", serviceType: "b", pipelineStage: "x"), [three]).source == .organizationDefault)
         #expect(resolve(LeadFacts(source: "a", serviceType: "b"), [three]).source == .organizationDefault)
         #expect(resolve(LeadFacts(source: "a", serviceType: "b", pipelineStage: "C"), [three]).workflow == Self.w1)
     }
 
-    @Test("8 of equal priority the older") func case8() {
+    @Test("case 8: of equal priority the older") func case8() {
         #expect(resolve(LeadFacts(), [rule(Self.w1, age: 1), rule(Self.w2, age: 2)]).workflow == Self.w2)
     }
 
-    @Test("9 a disabled rule is passed over") func case9() {
+    @Test("case 9: a disabled rule is passed over") func case9() {
         #expect(resolve(LeadFacts(), [rule(Self.w1, priority: 1, enabled: false), rule(Self.w2)]).workflow == Self.w2)
     }
 
-    @Test("10 a disabled workflow is invisible") func case10() {
+    @Test("case 10: a disabled workflow is invisible") func case10() {
         #expect(resolve(LeadFacts(), [rule(Self.w3, priority: 1), rule(Self.w1)]).workflow == Self.w1)
         #expect(resolve(LeadFacts(), [rule(Self.w3)]) == Resolution(source: .organizationDefault))
     }
 
-    @Test("11, 12 an override wins", arguments: [OverrideMode.manual, .manualLock]) func case11(mode: OverrideMode) throws {
+    @Test("case 11, case 12: an override wins", arguments: [OverrideMode.manual, .manualLock]) func case11(mode: OverrideMode) throws {
         let resolution = resolve(LeadFacts(), [rule(Self.w1)], override: try override(mode, Self.w2))
         #expect(resolution == Resolution(workflow: Self.w2, source: .manualOverride, overrideMode: mode))
     }
 
-    @Test("13 cleared, with or without a workflow") func case13() throws {
+    @Test("case 13: cleared, with or without a workflow") func case13() throws {
         for workflow in [nil, Self.w2] {
             let resolution = resolve(LeadFacts(), [rule(Self.w1)], override: try override(.clear, workflow))
             #expect(resolution == Resolution(source: .manualClear, overrideMode: .clear))
         }
     }
 
-    @Test("14, 15, 16 an override that cannot hold falls through and says so") func case14() throws {
+    @Test("case 14, case 15, case 16: an override that cannot hold falls through and says so") func case14() throws {
         for workflow in [nil, Self.w3, Self.workflow("deleted")] {
             let resolution = resolve(LeadFacts(), [rule(Self.w1)], override: try override(.manual, workflow))
             #expect(resolution.workflow == Self.w1 && resolution.source == .autoRule && resolution.overrideMode == .manual)
@@ -98,7 +98,7 @@ import WorkflowEngine
         }
     }
 
-    @Test("17, 18 without the override the rule decides") func case17() {
+    @Test("case 17, case 18: without the override the rule decides") func case17() {
         #expect(resolve(LeadFacts(), [rule(Self.w1)], override: nil).source == .autoRule)
     }
 

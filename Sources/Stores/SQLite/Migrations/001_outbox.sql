@@ -145,3 +145,4 @@ CREATE TABLE write_checks (
     count INTEGER NOT NULL
 );
 INSERT INTO write_checks VALUES (1, 0);
+-- no way down: it is the store itself; to begin anew, remove the store's file

@@ -14,3 +14,6 @@ CREATE TABLE suppressions (
 CREATE UNIQUE INDEX suppressions_once ON suppressions (organization_id, channel, address, scope);
 CREATE INDEX suppressions_newest ON suppressions (created_at, id);
 CREATE INDEX suppressions_newest_of ON suppressions (organization_id, created_at, id);
+-- down
+-- Everybody who asked not to be written to is forgotten.
+DROP TABLE suppressions;

@@ -93,3 +93,11 @@ CREATE TABLE activities (
     created_at INTEGER NOT NULL,
     PRIMARY KEY (organization_id, quote_id, id)
 );
+-- down
+-- Deliveries stay; which events were accepted, and why they led to what they did, is forgotten.
+DROP TABLE decision_deliveries;
+DROP TABLE decisions;
+DROP TABLE events;
+DROP TABLE activities;
+DROP TABLE quote_files;
+DROP TABLE quotes;

@@ -28,3 +28,8 @@ CREATE TABLE audit_entries (
 );
 CREATE INDEX audit_newest ON audit_entries (at, id);
 CREATE INDEX audit_newest_of ON audit_entries (organization_id, at, id);
+-- down
+-- No key opens anything any more, and the audit ends.
+DROP TABLE audit_entries;
+DROP TABLE api_keys;
+DROP TABLE organizations;

@@ -81,3 +81,12 @@ CREATE TABLE leads (
     pipeline_stage TEXT,
     PRIMARY KEY (organization_id, id)
 );
+-- down
+-- Workflows, rules, overrides and what is known of leads go; what was decided and sent by them stays.
+DROP TABLE leads;
+DROP TABLE lead_overrides;
+DROP TABLE assignment_rules;
+DROP TABLE workflow_steps;
+DROP TABLE workflows;
+DROP TABLE workflow_versions;
+ALTER TABLE organizations DROP COLUMN was_seeded;

@@ -1,0 +1,136 @@
+import AdapterKit
+import GatewayCore
+import GatewayModel
+import WorkflowEngine
+
+extension QuoteBridge {
+    /// What planning an event needs to know, now or when it is looked at again.
+    private struct PlanningContext {
+        var event: QuoteEvent
+        var stored: StoredEvent
+        var fields: QuoteFields
+        var publicToken: String?
+        var organization: Organization?
+        var files: [Attachment]
+    }
+
+    /// Everything that an event changes, and the token its quote is found by.
+    func decide(
+        _ event: QuoteEvent, id: EventID, before: Quote?, organizationID: OrganizationID, apiKeyID: APIKeyID?
+    ) async throws(BridgeError) -> (EventCommit, token: String?) {
+        let now = clock.now
+        let fields = QuoteFields(event.fields, over: before?.fields)
+        let leadID = event.leadID ?? before?.leadID
+        if event.trigger == DecisionTable.quoteSent { try requireKnown(event, fields, leadID) }
+        let token = try token(event, before)
+        let organization = try await stored { () throws(StoreError) in try await store.organization(organizationID) }
+        let files = try await files(event, before)
+        let stored = StoredEvent(
+            id: id, organizationID: organizationID, trigger: event.trigger, quoteID: event.quoteID, leadID: leadID, payload: event.payload,
+            bodyHash: event.bodyHash, apiKeyID: apiKeyID, acceptedAt: now)
+        let context = PlanningContext(
+            event: event, stored: stored, fields: fields, publicToken: token, organization: organization, files: files)
+        let (plan, isPlanned) = try await plan(context, now: now)
+        var commit = EventCommit(event: stored, decisions: plan.decisions, messages: plan.messages)
+        commit.event.isPlanned = isPlanned
+        if event.isAboutQuote, let quoteID = event.quoteID {
+            commit.quote = try quote(quoteID, event, before: before, fields: fields, token: token, stored: stored)
+            commit.activities = [activity(event, quoteID, fields, organizationID: organizationID, at: now)]
+            if !event.attachments.isEmpty { commit.quoteFiles = event.attachments.map { QuoteFile(quoteID: quoteID, attachment: $0) } }
+            if event.closes { commit.supersedes = Supersession(quoteID: quoteID, at: now) }
+        }
+        if let leadID {
+            let facts = fields.facts
+            commit.lead = Lead(id: leadID, source: facts.source, serviceType: facts.serviceType, pipelineStage: facts.pipelineStage)
+        }
+        return (commit, token)
+    }
+
+    /// What was left out because the gateway should know it, and does not.
+    private func requireKnown(_ event: QuoteEvent, _ fields: QuoteFields, _ leadID: LeadID?) throws(BridgeError) {
+        let missing = ["quoteNumber": fields.text("quoteNumber") == nil, "leadId": leadID == nil].filter(\.value).keys.sorted()
+        guard missing.isEmpty else {
+            throw .invalid(
+                Faults(
+                    missing.map { Fault(event.path.isEmpty ? $0 : "\(event.path).\($0)", "is required: nothing is known of the quote yet") }
+                ))
+        }
+    }
+
+    /// Resolves, plans and asks the gate. When the rules cannot be read although the store answers, the event waits with its decisions open.
+    private func plan(_ context: PlanningContext, now: Timestamp) async throws(BridgeError) -> (Plan, isPlanned: Bool) {
+        let stored = context.stored
+        let set: WorkflowSet
+        var override: LeadOverride?
+        var lead: Lead?
+        do {
+            set = try await store.workflowSet(stored.organizationID)
+            if let leadID = stored.leadID {
+                override = try await store.override(leadID, organizationID: stored.organizationID)
+                lead = try await store.lead(leadID, organizationID: stored.organizationID)
+            }
+        } catch {
+            switch error {
+            case .corrupt, .driver: return (Plan(decisions: deferredDecisions(stored)), false)
+            case .unavailable, .outcomeUnknown, .full, .schema: throw .store(error)
+            }
+        }
+        let facts = context.fields.facts.completed(by: lead)
+        let language = Language(locale: context.fields.text("locale") ?? context.organization?.locale ?? configuration.locale)
+        let plan = planner.plan(
+            PlanningInput(
+                eventID: stored.id, organizationID: stored.organizationID, trigger: stored.trigger, quoteID: stored.quoteID,
+                leadID: stored.leadID, apiKeyID: stored.apiKeyID, facts: facts,
+                resolution: Resolver.resolve(facts, override: override, in: set), workflowVersion: set.version,
+                variables: context.fields.variables(
+                    quoteID: stored.quoteID, leadID: stored.leadID, publicToken: context.publicToken, organization: context.organization,
+                    configuration: configuration),
+                language: language, lead: context.fields.lead, partner: context.fields.agent, agent: context.fields.agent,
+                isOptedIn: context.fields.isOptedIn, attachments: context.files,
+                legacy: configuration.isLegacyEnabled
+                    ? LegacyPath.mails(
+                        trigger: stored.trigger, files: context.files, number: context.fields.text("quoteNumber"), language: language)
+                    : [:],
+                now: now))
+        let messages = plan.messages
+        let gated = try await self.stored { () throws(StoreError) in try await intake.passGate(messages) }
+        return (plan.passing(gated), true)
+    }
+
+    private func deferredDecisions(_ event: StoredEvent) -> [Decision] {
+        let rows = DecisionTable.rows(of: event.trigger)
+        let places: [(ChannelName?, Audience?)] = rows.isEmpty ? [(nil, nil)] : rows.map { ($0.channel, $0.audience) }
+        return places.map { channel, audience in
+            Decision(
+                id: .make(), eventID: event.id, organizationID: event.organizationID, trigger: event.trigger, channel: channel,
+                audience: audience, outcome: .deferred, reason: .resolverFailed, createdAt: event.acceptedAt)
+        }
+    }
+
+    /// Looks again at events whose decisions stand open; answers whether any still do.
+    public func planDeferred() async throws(BridgeError) -> Bool {
+        var isOpen = false
+        for event in try await stored({ () throws(StoreError) in try await store.unplannedEvents(limit: 100) }) {
+            guard let json = try? JSONValue(parsing: event.payload),
+                let body = try? QuoteEvent(json, trigger: event.trigger, quoteID: event.quoteID, leavesOut: true)
+            else { continue }
+            let quote = try await quote(body, event.organizationID)
+            let organization = try await stored { () throws(StoreError) in try await store.organization(event.organizationID) }
+            let context = PlanningContext(
+                event: body, stored: event, fields: QuoteFields(body.fields, over: quote?.fields), publicToken: quote.flatMap(publicToken),
+                organization: organization, files: try await files(body, quote))
+            let (plan, isPlanned) = try await plan(context, now: clock.now)
+            if !isPlanned {
+                isOpen = true
+                continue
+            }
+            let retry = PlannedRetry(
+                eventID: event.id, organizationID: event.organizationID, decisions: plan.decisions, messages: plan.messages, isPlanned: true
+            )
+            if try await stored({ () throws(StoreError) in try await store.plan(retry) }) {
+                intake.announce(plan.messages.flatMap(\.accepted))
+            }
+        }
+        return isOpen
+    }
+}
