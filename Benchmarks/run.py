@@ -116,6 +116,10 @@ class Daemon:
                 return int(line.split()[1]) / 1024
         return 0.0
 
+    def metric(self, name):
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/metrics") as answer:
+            return next(float(line.split()[1]) for line in answer.read().decode().splitlines() if line.startswith(name + " "))
+
     def succeeded(self, channel):
         states = self.call("GET", "/api/v1/outbox/health")["channels"].get(channel, {}).get("states", {})
         return states.get("succeeded", 0)
@@ -134,12 +138,13 @@ def drain(daemon, channel, message, count):
     before = daemon.succeeded(channel)
     daemon.stop()
     daemon.start()
-    begin, cpu = time.perf_counter(), daemon.cpu_seconds()
+    begin, cpu, statements = time.perf_counter(), daemon.cpu_seconds(), daemon.metric("gateway_store_statements_total")
     while daemon.succeeded(channel) - before < count:
         time.sleep(0.1)
     took, cpu, peak = time.perf_counter() - begin, daemon.cpu_seconds() - cpu, daemon.peak_megabytes()
+    statements = daemon.metric("gateway_store_statements_total") - statements
     daemon.stop()
-    return intake, count / took, cpu / count * 1000, peak
+    return intake, count / took, cpu / count * 1000, peak, statements / count
 
 
 def latency(daemon, message, count):
@@ -206,10 +211,10 @@ def main():
             ("webhook", webhook, raw_http(nginx.port, 5)),
             ("email", mail, raw_mail(sink.port, options.count)),
         ]:
-            intake, rate, cpu, peak = drain(daemon, name, message, options.count)
+            intake, rate, cpu, peak, statements = drain(daemon, name, message, options.count)
             print(
                 f"{name:8} raw sink {raw:8.0f}/s   end to end {rate:7.0f}/s ({rate / raw:.2f} of raw)   intake {intake:7.0f}/s in batches"
-                f"   CPU {cpu:.3f} s a 1000   peak {peak:.0f} MB"
+                f"   CPU {cpu:.3f} s a 1000   peak {peak:.0f} MB   {statements:.1f} statements a delivery"
             )
         p50, p99 = latency(daemon, webhook, 250)
         print(f"latency  call to answered, 50/s: p50 {p50:.1f} ms, p99 {p99:.1f} ms")

@@ -7,7 +7,7 @@ struct MetricsText {
     private(set) var text = ""
 
     /// - Parameter configured: channels whose figures stand there also while they are zero.
-    init(_ counts: OutboxCounts, _ snapshot: Metrics.Snapshot, configured: Channels, now: Timestamp) {
+    init(_ counts: OutboxCounts, _ snapshot: Metrics.Snapshot, store: StoreStatistics, configured: Channels, now: Timestamp) {
         let channels = Set(configured.all.map(\.name)).union(counts.states.keys).sorted()
         add(
             "gateway_deliveries", "gauge", "Deliveries by channel and state.",
@@ -38,6 +38,8 @@ struct MetricsText {
             "gateway_settlements_failed_total", "counter", "Results that could not be recorded.",
             Self.rows(snapshot.settlementsFailed.mapValues(Double.init)))
         add("gateway_store_failures_total", "counter", "Store calls that failed.", [([:], Double(snapshot.storeFailures))])
+        add("gateway_store_statements_total", "counter", "Statements that the store has run.", [([:], Double(store.statements))])
+        add("gateway_store_transactions_total", "counter", "Writing transactions of the store.", [([:], Double(store.transactions))])
         add(
             "gateway_circuit_open", "gauge", "1 while a channel's circuit is not closed.",
             Self.rows(snapshot.circuits.mapValues { $0 == .closed ? 0 : 1 }))

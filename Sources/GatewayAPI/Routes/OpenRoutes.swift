@@ -30,7 +30,9 @@ struct OpenRoutes {
     func metrics() async throws -> Response {
         let now = services.clock.now
         let counts = try await services.store.counts(at: now, organizationID: nil)
-        let text = MetricsText(counts, services.metrics.snapshot, configured: services.channels, now: now).text
+        let text = MetricsText(
+            counts, services.metrics.snapshot, store: services.store.statistics, configured: services.channels, now: now
+        ).text
         return file(Array(text.utf8), "text/plain; version=0.0.4; charset=utf-8")
     }
 

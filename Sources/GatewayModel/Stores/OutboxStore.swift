@@ -90,8 +90,24 @@ public protocol StoreMaintaining: Sendable {
     /// The schema: every migration this daemon knows, and whether it is applied.
     func migrations() async throws(StoreError) -> [MigrationStatus]
 
+    /// What the store has been asked to do since it was opened.
+    var statistics: StoreStatistics { get }
+
     /// Closes after everything in progress has ended.
     func close() async
+}
+
+/// A store's work since it was opened; what a delivery costs is told from the differences.
+public struct StoreStatistics: Hashable, Sendable {
+    /// Statements run; 0 for a store that knows none.
+    public var statements: Int
+    /// Writing transactions begun.
+    public var transactions: Int
+
+    public init(statements: Int = 0, transactions: Int = 0) {
+        self.statements = statements
+        self.transactions = transactions
+    }
 }
 
 public struct MigrationStatus: Hashable, Sendable {

@@ -1,5 +1,6 @@
 import GRDBSQLite
 import GatewayModel
+import Synchronization
 
 /// The text of a statement: a literal or a shared text is prepared once a connection, any other each time it runs.
 struct SQL: ExpressibleByStringLiteral, Sendable {
@@ -47,8 +48,7 @@ final class SQLiteConnection: @unchecked Sendable {
     private var prepared: [UnsafeRawPointer: OpaquePointer] = [:]
     /// How often a statement was compiled, for tests of the hot path.
     private(set) var preparations = 0
-    /// How often a statement ran, for tests of the hot path.
-    private(set) var executions = 0
+    private let executed = Atomic<Int>(0)
 
     init(handle: OpaquePointer) {
         self.handle = handle
@@ -65,6 +65,9 @@ final class SQLiteConnection: @unchecked Sendable {
         for statement in prepared.values { sqlite3_finalize(statement) }
         prepared = [:]
     }
+
+    /// How often a statement ran; may be asked from any thread.
+    var executions: Int { executed.load(ordering: .relaxed) }
 
     var isInTransaction: Bool { sqlite3_get_autocommit(handle) == 0 }
     var lastInsertedNumber: Int64 { sqlite3_last_insert_rowid(handle) }
@@ -118,7 +121,7 @@ final class SQLiteConnection: @unchecked Sendable {
 
     private func begin(_ sql: SQL, _ values: [any SQLiteValue]) throws(StoreError) -> OpaquePointer {
         let statement = try prepare(sql)
-        executions += 1
+        executed.wrappingAdd(1, ordering: .relaxed)
         for (index, value) in values.enumerated() { value.bind(to: statement, at: Int32(index + 1)) }
         return statement
     }

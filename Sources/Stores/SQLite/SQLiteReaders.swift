@@ -15,6 +15,9 @@ final class SQLiteReaders: Sendable {
 
     init(_ readers: [(DatabaseQueue, SQLiteConnection)]) { self.readers = readers.map { Reader(queue: $0.0, connection: $0.1) } }
 
+    /// How many statements were run.
+    var statements: Int { readers.reduce(0) { $0 + $1.connection.executions } }
+
     func read<Value: Sendable>(
         _ body: @escaping @Sendable (SQLiteConnection) throws(StoreError) -> Value
     ) async throws(StoreError) -> Value {

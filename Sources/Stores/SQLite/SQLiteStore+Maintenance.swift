@@ -16,6 +16,10 @@ extension SQLiteStore: StoreMaintaining {
         }
     }
 
+    public var statistics: StoreStatistics {
+        StoreStatistics(statements: writer.statements + readers.statements, transactions: writer.transactions)
+    }
+
     public func migrations() async throws(StoreError) -> [MigrationStatus] {
         try await readers.read { connection throws(StoreError) in try SQLiteMigrator().status(connection) }
     }

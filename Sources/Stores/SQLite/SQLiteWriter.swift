@@ -63,8 +63,11 @@ final class SQLiteWriter: Sendable {
         self.connection = connection
     }
 
-    /// How many transactions were begun; for tests of sharing.
+    /// How many transactions were begun.
     var transactions: Int { state.withLock { $0.transactions } }
+
+    /// How many statements were run.
+    var statements: Int { connection.executions }
 
     /// How many jobs wait for the next transaction; for tests of sharing.
     var waiting: Int { state.withLock { $0.waiting.count } }

@@ -131,6 +131,8 @@ extension InMemoryStore: OutboxReading, DeliveryChanging, StoreMaintaining {
     }
 
     public func checkWritable() async throws(StoreError) { try write { _ in } }
+
+    public var statistics: StoreStatistics { StoreStatistics() }
     public func migrations() async throws(StoreError) -> [MigrationStatus] { [] }
     public func close() async { tables.withLock { $0.isClosed = true } }
 }
