@@ -86,6 +86,10 @@ let package = Package(
         .target(name: "AdapterContract", dependencies: ["AdapterKit", .yams, .log], path: "Sources/TestKits/AdapterContract"),
         .target(name: "StoreConformance", dependencies: ["AdapterKit", "GatewayModel"], path: "Sources/TestKits/StoreConformance"),
         .target(
+            name: "StoreBackends",
+            dependencies: ["AdapterKit", "GatewayModel", "GatewayTestKit", "SQLiteStore", "StoreConformance", .log, .grdb],
+            path: "Sources/TestKits/StoreBackends"),
+        .target(
             name: "GatewayTestKit", dependencies: ["AdapterKit", "GatewayModel", "GatewayCore"], path: "Sources/TestKits/GatewayTestKit"),
 
         // Tests: one folder a target.
@@ -98,10 +102,14 @@ let package = Package(
         .testTarget(
             name: "AdapterContractTests",
             dependencies: ["AdapterKit", "AdapterContract", "EmailAdapter", "WhatsAppAdapter", "WebhookAdapter", .log]),
-        .testTarget(name: "GatewayCoreTests", dependencies: ["AdapterKit", "GatewayModel", "GatewayCore", "GatewayTestKit", .log, .lifecycle]),
+        .testTarget(
+            name: "GatewayCoreTests",
+            dependencies: [
+                "AdapterKit", "GatewayModel", "GatewayCore", "GatewayTestKit", "StoreBackends", "StoreConformance", .log, .lifecycle,
+            ]),
         .testTarget(
             name: "StoreConformanceTests",
-            dependencies: ["AdapterKit", "GatewayModel", "GatewayTestKit", "SQLiteStore", "StoreConformance", .log, .grdb]),
+            dependencies: ["AdapterKit", "GatewayModel", "GatewayTestKit", "SQLiteStore", "StoreBackends", "StoreConformance", .log, .grdb]),
         .testTarget(
             name: "WorkflowEngineTests", dependencies: ["AdapterKit", "GatewayModel", "GatewayCore", "GatewayTestKit", "WorkflowEngine"]),
         .testTarget(
