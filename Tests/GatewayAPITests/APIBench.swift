@@ -38,7 +38,7 @@ struct APIBench {
             feed: ActivityFeed(), clock: clock, observer: group)
         let services = GatewayServices(
             store: store, intake: intake, control: DeliveryControl(store: store, channels: channels, clock: clock, observer: group, wake: wake), gate: gate,
-            reports: ReportIngest(store: store, gate: gate, channels: channels, clock: clock, observer: group), channels: channels, bridge: bridge,
+            reports: ReportIngest(store: store, gate: gate, channels: channels, clock: clock, observer: group, wake: wake), channels: channels, bridge: bridge,
             metrics: observer, feed: feed, observer: group, clock: clock)
         api = try await GatewayAPI(services: services, configuration: configuration, logger: Logger(label: "test"))
         for id in [organizationID, otherID] {
