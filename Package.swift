@@ -87,6 +87,10 @@ let package = Package(
         .target(name: "AdapterContract", dependencies: ["AdapterKit", .yams, .log], path: "Sources/TestKits/AdapterContract"),
         .target(name: "StoreConformance", dependencies: ["AdapterKit", "GatewayModel"], path: "Sources/TestKits/StoreConformance"),
         .target(
+            name: "StoreBackends",
+            dependencies: ["AdapterKit", "GatewayModel", "GatewayTestKit", "SQLiteStore", "StoreConformance", .log, .grdb],
+            path: "Sources/TestKits/StoreBackends"),
+        .target(
             name: "GatewayTestKit", dependencies: ["AdapterKit", "GatewayModel", "GatewayCore"], path: "Sources/TestKits/GatewayTestKit"),
         .target(name: "WireTestKit", dependencies: ["ProviderSimulators"], path: "Sources/TestKits/WireTestKit"),
 
@@ -106,10 +110,13 @@ let package = Package(
             name: "AdapterContractTests",
             dependencies: ["AdapterKit", "AdapterContract", "EmailAdapter", "WhatsAppAdapter", "WebhookAdapter", .log]),
         .testTarget(
-            name: "GatewayCoreTests", dependencies: ["AdapterKit", "GatewayModel", "GatewayCore", "GatewayTestKit", .log, .lifecycle]),
+            name: "GatewayCoreTests",
+            dependencies: [
+                "AdapterKit", "GatewayModel", "GatewayCore", "GatewayTestKit", "StoreBackends", "StoreConformance", .log, .lifecycle,
+            ]),
         .testTarget(
             name: "StoreConformanceTests",
-            dependencies: ["AdapterKit", "GatewayModel", "GatewayTestKit", "SQLiteStore", "StoreConformance", .log, .grdb]),
+            dependencies: ["AdapterKit", "GatewayModel", "GatewayTestKit", "SQLiteStore", "StoreBackends", "StoreConformance", .log, .grdb]),
         .testTarget(
             name: "WorkflowEngineTests", dependencies: ["AdapterKit", "GatewayModel", "GatewayCore", "GatewayTestKit", "WorkflowEngine"]),
         .testTarget(

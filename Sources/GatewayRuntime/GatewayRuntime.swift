@@ -76,7 +76,7 @@ public final class GatewayRuntime: Service {
         let gate = SuppressionGate(store: store, clock: clock, observer: observer)
         let factory = DeliveryFactory(channels: channels)
         let intake = MessageIntake(store: store, factory: factory, gate: gate, clock: clock, observer: observer, wake: wake)
-        let reports = ReportIngest(store: store, gate: gate, channels: channels, clock: clock, observer: observer)
+        let reports = ReportIngest(store: store, gate: gate, channels: channels, clock: clock, observer: observer, wake: wake)
         let bridge = QuoteBridge(
             store: store, intake: intake, planner: Planner(factory: factory), sealer: KeyringSealer(keyring),
             configuration: configuration.quotes, feed: ActivityFeed(), clock: clock, observer: observer)
@@ -88,8 +88,10 @@ public final class GatewayRuntime: Service {
             dispatcher: Dispatcher(
                 channels: channels, store: store, gate: gate, reports: reports, configuration: configuration.dispatch, clock: clock,
                 observer: observer, wake: wake),
+            // The embedded store is this process's alone: nobody else makes leases or deadlines.
             maintenance: Maintenance(
-                store: store, channels: channels, retention: configuration.retention, clock: clock, observer: observer, wake: wake))
+                store: store, channels: channels, reports: reports, retention: configuration.retention, longestWait: nil, clock: clock,
+                observer: observer, wake: wake))
     }
 
     private static func channels(

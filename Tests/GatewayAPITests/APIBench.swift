@@ -65,7 +65,8 @@ struct APIBench: Sendable {
         services = GatewayServices(
             store: store, intake: intake,
             control: DeliveryControl(store: store, channels: channels, clock: clock, observer: observer, wake: wake), gate: gate,
-            reports: ReportIngest(store: store, gate: gate, channels: channels, clock: clock, observer: observer), channels: channels,
+            reports: ReportIngest(store: store, gate: gate, channels: channels, clock: clock, observer: observer, wake: wake),
+            channels: channels,
             bridge: bridge, metrics: metrics, feed: feed, observer: observer, clock: clock)
         api = try await GatewayAPI(services: services, configuration: configuration, logger: logger)
         for id in [organizationID, otherID] {

@@ -39,19 +39,47 @@ import Testing
         var now = start
         for wait in [1, 2, 4, 8, 16, 32, 60, 60] {
             #expect(breaker.probeAt == now + .seconds(wait))
-            #expect(breaker.allows(at: now) == false)
+            #expect(!breaker.allows(at: now))
             now = now + .seconds(wait)
-            #expect(breaker.allows(at: now) == true)
+            #expect(breaker.allows(at: now))
+            #expect(breaker.begin() == true)
             #expect(breaker.state == .halfOpen)
-            #expect(breaker.allows(at: now) == false)
+            #expect(!breaker.allows(at: now))
             breaker.record(failed: true, at: now)
             #expect(breaker.state == .open)
         }
         now = now + .seconds(60)
-        #expect(breaker.allows(at: now) == true)
+        #expect(breaker.begin() == true)
         breaker.record(failed: false, at: now)
         #expect(breaker.state == .closed && breaker.probeAt == nil && breaker.isQuiet(at: now))
-        #expect(breaker.allows(at: now) == true)
+        #expect(breaker.allows(at: now))
+        #expect(breaker.begin() == false)
+    }
+
+    @Test func whatNobodyWaitsForAnyMoreIsForgotten() {
+        var breaker = opened()
+        #expect(!breaker.isQuiet(at: start + .seconds(30)))
+        #expect(breaker.isQuiet(at: start + .seconds(31)))
+        #expect(breaker.begin() == true)
+        #expect(!breaker.isQuiet(at: start + .seconds(100)))
+    }
+
+    /// Against the plain meaning: count what lies in the window.
+    @Test(arguments: 0..<20) func countsTheWindow(seed: UInt64) {
+        var dice = Dice(seed: seed)
+        let policy = CircuitPolicy(window: .seconds(10), minimumTries: 5)
+        var breaker = CircuitBreaker(policy)
+        var tries: [(at: Timestamp, failed: Bool)] = []
+        var now = start
+        while breaker.state == .closed, tries.count < 500 {
+            now = now + .milliseconds(dice.number(0...4000))
+            let failed = dice.chance(0.4)
+            tries.append((now, failed))
+            breaker.record(failed: failed, at: now)
+            let counted = tries.filter { $0.at > now - policy.window }
+            let opens = failed && counted.count >= 5 && counted.count { $0.failed } * 2 >= counted.count
+            #expect((breaker.state == .open) == opens)
+        }
     }
 
     @Test func resultsOfEarlierTriesDoNotMoveAnOpenCircuit() {
@@ -63,10 +91,10 @@ import Testing
     @Test func anAbandonedProbeMayBeMadeAtOnce() {
         var breaker = opened()
         let now = start + .seconds(1)
-        #expect(breaker.allows(at: now) == true)
+        #expect(breaker.begin() == true)
         breaker.abandonProbe(at: now)
         #expect(breaker.state == .open)
-        #expect(breaker.allows(at: now) == true)
+        #expect(breaker.allows(at: now))
         var closed = CircuitBreaker(CircuitPolicy())
         closed.abandonProbe(at: now)
         #expect(closed.state == .closed)
@@ -84,6 +112,15 @@ import Testing
         #expect(limit.take(at: start + .milliseconds(100)) != nil)
         for _ in 0..<10 { #expect(limit.take(at: start + .seconds(100)) == nil) }
         #expect(limit.take(at: start + .seconds(100)) != nil)
+    }
+
+    @Test func lookingTakesNothing() {
+        let start = Timestamp(seconds: 1000)
+        var limit = RateLimit(perSecond: 1, at: start)
+        for _ in 0..<3 { #expect(limit.opensAt(start) == nil) }
+        #expect(limit.take(at: start) == nil)
+        for _ in 0..<3 { #expect(limit.opensAt(start) == start + .seconds(1)) }
+        #expect(limit.opensAt(start + .seconds(1)) == nil)
     }
 
     @Test func neverMoreThanTheRate() {

@@ -3,6 +3,7 @@ import Dispatch
 import GatewayModel
 import GatewayTestKit
 import Logging
+import StoreBackends
 import Testing
 
 @testable import SQLiteStore

@@ -13,12 +13,14 @@ final class ChannelLane: Sendable {
     private let configuration: DispatchConfiguration
     private let clock: any WallClock
     private let observer: any DeliveryObserver
+    private let wakeRelay: WakeRelay
     private let signal = WakeSignal()
+    private let leaseSignal = WakeSignal()
     private let state: Mutex<LaneState>
 
     init(
         channel: Channel, store: any OutboxClaiming, gate: SuppressionGate, worker: DeliveryWorker, configuration: DispatchConfiguration,
-        clock: any WallClock, observer: any DeliveryObserver
+        clock: any WallClock, observer: any DeliveryObserver, wake: WakeRelay
     ) {
         self.channel = channel
         self.store = store
@@ -27,8 +29,11 @@ final class ChannelLane: Sendable {
         self.configuration = configuration
         self.clock = clock
         self.observer = observer
+        self.wakeRelay = wake
         self.state = Mutex(
-            LaneState(policy: channel.policy, batch: configuration.batch, slots: configuration.concurrency, now: clock.now))
+            LaneState(
+                policy: channel.policy, batch: configuration.batch, slots: configuration.concurrency, lease: configuration.lease,
+                now: clock.now))
     }
 
     /// Something for this channel is due at that time.
@@ -37,27 +42,31 @@ final class ChannelLane: Sendable {
         signal.raise()
     }
 
-    /// Claims nothing any more; `run` returns when the attempts under way have ended.
+    /// Begins nothing any more; `run` returns when the attempts under way have ended.
     func drain() {
-        state.withLock { $0.drain() }
+        state.withLock { $0.drain() }?()
         signal.raise()
     }
 
     /// Cancels the attempts under way: what was being sent is a lost answer.
     func cancelAttempts() {
-        for running in state.withLock({ Array($0.running.values) }) { running.cancel?() }
+        for cancel in state.withLock({ $0.cutAll() }) { cancel() }
     }
 
     func run() async {
+        // Not a child: leases are kept until the last attempt has ended, also when this task is cancelled.
+        let keeper = Task { await keepLeases() }
         await withDiscardingTaskGroup { group in
-            let keeper = Task { await keepLeases() }
-            defer { keeper.cancel() }
             while true {
                 switch state.withLock({ $0.nextStep(at: clock.now) }) {
                 case .claim(let limit): await claim(limit)
                 case .giveBack(let deliveries, let dueAt): await giveBack(deliveries, dueAt: dueAt)
-                case .probe: await probe()
-                case .wait(let deadline): await signal.wait(until: deadline, clock: clock)
+                case .start: break
+                case .probe: group.addTask { await self.probe() }
+                case .wait(let deadline):
+                    await signal.wait(until: deadline, clock: clock)
+                    // A cancelled task cannot wait any more; it would turn in circles until its attempts have ended.
+                    if Task.isCancelled { drain() }
                 case .stop: return
                 }
                 while let next = await takeNext() {
@@ -65,20 +74,27 @@ final class ChannelLane: Sendable {
                 }
             }
         }
+        keeper.cancel()
     }
 
     // MARK: Claiming
 
     private func claim(_ limit: Int) async {
-        state.withLock { $0.claimBegins() }
+        let leftOut = state.withLock { $0.claimBegins() }
         let now = clock.now
-        let request = ClaimRequest(channel: channel.name, limit: limit, now: now, leaseUntil: now + configuration.lease)
+        let request = ClaimRequest(
+            channel: channel.name, limit: limit, excludedOrganizations: leftOut, now: now, leaseUntil: now + configuration.lease)
         do {
             let claim = try await store.claim(request)
-            if !claim.undecodable.isEmpty { await worker.failUndecodable(claim.undecodable) }
+            if !claim.undecodable.isEmpty { await worker.failUndecodable(claim.undecodable, leaseUntil: request.leaseUntil) }
+            if !claim.deliveries.isEmpty {
+                wakeRelay.watch(request.leaseUntil)
+                observer.observe(.claimed(channel.name, count: claim.deliveries.count))
+            }
             let verdicts = await verdicts(on: claim.deliveries)
-            if !claim.deliveries.isEmpty { observer.observe(.claimed(channel.name, count: claim.deliveries.count)) }
-            state.withLock { $0.claimed(claim, verdicts: verdicts, at: clock.now) }
+            let (needsCare, cancels) = state.withLock { $0.claimed(claim, verdicts: verdicts, at: clock.now) }
+            for cancel in cancels { cancel() }
+            if needsCare { leaseSignal.raise() }
         } catch {
             observer.observe(.storeFailed(during: "claim", error))
             state.withLock { $0.claimFailed(retryAt: clock.now + .seconds(1)) }
@@ -98,11 +114,9 @@ final class ChannelLane: Sendable {
         return verdicts
     }
 
+    /// The lane hears of it again once the store has it: what is noted as due before it is there would be claimed in vain.
     private func giveBack(_ deliveries: [ClaimedDelivery], dueAt: Timestamp?) async {
-        do {
-            try await store.release(deliveries.map { LeaseReference(deliveryID: $0.delivery.id, token: $0.token) }, dueAt: dueAt)
-        } catch { observer.observe(.storeFailed(during: "release", error)) }
-        state.withLock { $0.note(dueAt: dueAt ?? clock.now) }
+        await worker.giveBack(deliveries, dueAt: dueAt)
     }
 
     // MARK: Working
@@ -111,10 +125,11 @@ final class ChannelLane: Sendable {
 
     private func takeNext() async -> Next? {
         while true {
-            let (start, heldBack, dueAt) = state.withLock { $0.take(at: clock.now) }
-            if !heldBack.isEmpty { await giveBack(heldBack, dueAt: dueAt) }
-            if let start { return start }
-            if heldBack.isEmpty { return nil }
+            let taken = state.withLock { $0.take(at: clock.now) }
+            for event in taken.events { observer.observe(event) }
+            if !taken.giveBack.isEmpty { await giveBack(taken.giveBack, dueAt: taken.dueAt) }
+            if let start = taken.start { return start }
+            if taken.giveBack.isEmpty { return nil }
         }
     }
 
@@ -123,51 +138,74 @@ final class ChannelLane: Sendable {
         var next: Next? = first
         while let (claimed, verdict) = next {
             let result = await worker.work(on: claimed, verdict: verdict, lane: self)
-            let (events, resumeAt) = state.withLock {
-                ($0.finish(claimed.delivery, outcome: result.outcome, at: clock.now), $0.resumeTime(at: clock.now))
+            let (leaseUntil, events, resumeAt) = state.withLock {
+                let leaseUntil = $0.leaseUntil(claimed.token)
+                return (leaseUntil, $0.finish(claimed, outcome: result.outcome, at: clock.now), $0.resumeTime(at: clock.now))
             }
             for event in events { observer.observe(event) }
-            await worker.conclude(claimed, result, lane: self, resumeAt: resumeAt)
+            await worker.conclude(claimed, result, lane: self, leaseUntil: leaseUntil ?? clock.now, resumeAt: resumeAt)
             next = await takeNext()
             if state.withLock({ $0.wantsClaim(at: clock.now) }) { signal.raise() }
         }
         signal.raise()
     }
 
-    /// Until when a claim holds that was made, or last renewed, by this lane.
-    func leaseEnd(of claimed: ClaimedDelivery) -> Timestamp {
-        max(claimed.delivery.lease?.until ?? clock.now, state.withLock { $0.renewedUntil } ?? clock.now)
+    /// Whether this attempt may begin to transmit, at the last moment before it does.
+    func begin(_ token: LeaseToken, overrunAt: Timestamp) -> LaneState.Beginning {
+        let beginning = state.withLock { $0.begin(token, overrunAt: overrunAt, at: clock.now) }
+        if beginning == .granted(needsCare: true) { leaseSignal.raise() }
+        return beginning
     }
 
-    func canCancel(_ id: DeliveryID, by cancel: @escaping @Sendable () -> Void) {
-        state.withLock { $0.canCancel(id, by: cancel) }
+    /// Enough of the lease is left to begin under it.
+    func hasLease(_ token: LeaseToken) -> Bool {
+        guard let until = state.withLock({ $0.leaseUntil(token) }) else { return false }
+        return until - clock.now >= configuration.lease / 3
+    }
+
+    /// `false` when the attempt is to be cancelled at once.
+    func canCancel(_ token: LeaseToken, by cancel: @escaping @Sendable () -> Void) -> Bool {
+        state.withLock { $0.canCancel(token, by: cancel) }
     }
 
     // MARK: The account
 
     private func probe() async {
-        let outcome: DeliveryOutcome
-        do { outcome = try await channel.adapter.probe() } catch { return }
+        let adapter = channel.adapter
+        let probing = Task { () async throws(CancellationError) in try await adapter.probe() }
+        let timer = Task {
+            try await clock.sleep(until: clock.now + channel.policy.attemptTimeout)
+            probing.cancel()
+        }
+        if !state.withLock({ $0.probeBegan { probing.cancel() } }) { probing.cancel() }
         var canSend = false
-        if case .accepted = outcome { canSend = true }
-        state.withLock { $0.probed(canSend: canSend, at: clock.now) }
-        if canSend { observer.observe(.accountResumed(channel.name)) }
+        if case .accepted? = try? await probing.value { canSend = true }
+        timer.cancel()
+        if state.withLock({ $0.probed(canSend: canSend, at: clock.now) }) { observer.observe(.accountResumed(channel.name)) }
+        signal.raise()
     }
 
     // MARK: Leases
 
     private func keepLeases() async {
         while !Task.isCancelled {
-            do { try await clock.sleep(until: clock.now + configuration.lease / 3) } catch { return }
-            let leases = state.withLock { $0.leases }
+            let careAt = state.withLock { $0.planCare() }
+            if careAt.map({ $0 > clock.now }) ?? true {
+                await leaseSignal.wait(until: careAt, clock: clock)
+                continue
+            }
+            for cancel in state.withLock({ $0.cutOverruns(at: clock.now) }) { cancel() }
+            let leases = state.withLock { $0.leasesToRenew(at: clock.now) }
             if leases.isEmpty { continue }
             do {
                 let until = clock.now + configuration.lease
                 let kept = try await store.renew(leases, until: until)
-                let lost = Set(leases.map(\.deliveryID)).subtracting(kept)
-                // One that ended meanwhile is not lost: it has left the state.
-                for cancel in state.withLock({ $0.renewed(until: until, lost: lost) }) { cancel() }
-            } catch { observer.observe(.storeFailed(during: "renew", error)) }
+                wakeRelay.watch(until)
+                for cancel in state.withLock({ $0.renewed(leases, kept: kept, until: until) }) { cancel() }
+            } catch {
+                observer.observe(.storeFailed(during: "renew", error))
+                state.withLock { $0.renewalFailed(retryAt: clock.now + .seconds(1)) }
+            }
         }
     }
 }

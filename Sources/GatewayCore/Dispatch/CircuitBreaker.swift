@@ -1,4 +1,5 @@
 public import AdapterKit
+import DequeModule
 
 /// When a circuit opens, and how it is probed.
 public struct CircuitPolicy: Hashable, Sendable {
@@ -30,9 +31,14 @@ public enum CircuitState: String, Hashable, Sendable, CaseIterable {
 
 /// Keeps tries away from a provider that is down, and lets single ones through to see whether it is back. Pure: time is handed in.
 public struct CircuitBreaker: Hashable, Sendable {
+    private struct Try: Hashable {
+        var at: Timestamp
+        var failed: Bool
+    }
+
     private let policy: CircuitPolicy
-    private var times: [Timestamp] = []
-    private var failures: [Bool] = []
+    private var tries: Deque<Try> = []
+    private var failedTries = 0
     private var wait: Duration
     public private(set) var state: CircuitState = .closed
     /// When an open circuit lets the next probe through.
@@ -43,16 +49,20 @@ public struct CircuitBreaker: Hashable, Sendable {
         self.wait = policy.firstProbe
     }
 
-    /// Whether a try may start now; taking it on an open circuit whose probe is due makes it the probe.
-    public mutating func allows(at now: Timestamp) -> Bool {
+    /// Whether a try may start now.
+    public func allows(at now: Timestamp) -> Bool {
         switch state {
-        case .closed: return true
-        case .halfOpen: return false
-        case .open:
-            guard let probeAt, probeAt <= now else { return false }
-            state = .halfOpen
-            return true
+        case .closed: true
+        case .halfOpen: false
+        case .open: probeAt.map { $0 <= now } ?? false
         }
+    }
+
+    /// A try that is allowed starts; answers whether it is the probe. Only the probe's end is to be told to a circuit that is not closed.
+    public mutating func begin() -> Bool {
+        guard state == .open else { return false }
+        state = .halfOpen
+        return true
     }
 
     /// How a try ended: `failed` only by the provider's or the network's fault.
@@ -62,38 +72,46 @@ public struct CircuitBreaker: Hashable, Sendable {
             if failed { open(at: now) } else { close() }
         case .open: break
         case .closed:
-            let start = now - policy.window
-            let stale = times.firstIndex { $0 > start } ?? times.count
-            times.removeFirst(stale)
-            failures.removeFirst(stale)
-            times.append(now)
-            failures.append(failed)
-            let failedTries = failures.count { $0 }
-            if failed, times.count >= policy.minimumTries, Double(failedTries) >= policy.failureShare * Double(times.count) {
+            forget(before: now - policy.window)
+            tries.append(Try(at: now, failed: failed))
+            if failed { failedTries += 1 }
+            if failed, tries.count >= policy.minimumTries, Double(failedTries) >= policy.failureShare * Double(tries.count) {
                 wait = policy.firstProbe
                 open(at: now)
             }
         }
     }
 
-    /// A probe that was allowed did not take place, or says nothing: the next may come.
+    /// A probe that was begun did not take place, or says nothing: the next may come.
     public mutating func abandonProbe(at now: Timestamp) {
         guard state == .halfOpen else { return }
         state = .open
         probeAt = now
     }
 
-    /// Nothing is remembered that a new breaker would not know.
+    /// Nothing is remembered that would still matter: no try within the window, and no probe that anybody waits for.
     public func isQuiet(at now: Timestamp) -> Bool {
-        state == .closed && (times.last.map { $0 <= now - policy.window } ?? true)
+        let end = now - policy.window
+        return switch state {
+        case .closed: tries.last.map { $0.at <= end } ?? true
+        case .open: probeAt.map { $0 <= end } ?? true
+        case .halfOpen: false
+        }
+    }
+
+    private mutating func forget(before start: Timestamp) {
+        while let first = tries.first, first.at <= start {
+            if first.failed { failedTries -= 1 }
+            tries.removeFirst()
+        }
     }
 
     private mutating func open(at now: Timestamp) {
         state = .open
         probeAt = now + wait
         wait = min(wait * 2, policy.longestProbe)
-        times.removeAll()
-        failures.removeAll()
+        tries.removeAll()
+        failedTries = 0
     }
 
     private mutating func close() {

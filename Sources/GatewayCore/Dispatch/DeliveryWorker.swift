@@ -7,7 +7,6 @@ struct DeliveryWorker: Sendable {
     let settler: Settler
     let clock: any WallClock
     let observer: any DeliveryObserver
-    let lease: Duration
     let markTransmitting: Batcher<LeaseReference, Result<Bool, StoreError>>
 
     enum Ended: Sendable {
@@ -34,7 +33,7 @@ struct DeliveryWorker: Sendable {
         let policy = lane.channel.policy
         if delivery.deadline <= clock.now { return WorkResult(ended: .expired) }
         // Too little of the lease left to finish under it: somebody else may hold it before this ends.
-        if lane.leaseEnd(of: claimed) - clock.now < lease / 3 { return WorkResult(ended: .givenBack(dueAt: nil)) }
+        if !lane.hasLease(claimed.token) { return WorkResult(ended: .givenBack(dueAt: nil)) }
         do {
             if try await suppressionReason(delivery, verdict) != nil { return WorkResult(ended: .suppressed) }
         } catch {
@@ -52,8 +51,19 @@ struct DeliveryWorker: Sendable {
                 return WorkResult(ended: .givenBack(dueAt: clock.now + .seconds(1)))
             }
         }
-        return await attempt(claimed, lane: lane)
+        // Asking and marking may have taken their time.
+        let startedAt = clock.now
+        switch lane.begin(claimed.token, overrunAt: startedAt + policy.attemptTimeout + Self.overrun) {
+        case .granted: return await attempt(claimed, startedAt: startedAt, lane: lane)
+        case .tooLate: return WorkResult(ended: .givenBack(dueAt: nil))
+        case .leaseLost:
+            observer.observe(.leaseLost(delivery.endpoint.channel))
+            return WorkResult(ended: .lost)
+        }
     }
+
+    /// How long past its time an adapter is left to answer by itself.
+    private static let overrun = Duration.seconds(5)
 
     private func suppressionReason(_ delivery: Delivery, _ verdict: SuppressionGate.Verdict?) async throws(StoreError) -> Reason? {
         guard let verdict else {
@@ -64,16 +74,15 @@ struct DeliveryWorker: Sendable {
         ).reason
     }
 
-    private func attempt(_ claimed: ClaimedDelivery, lane: ChannelLane) async -> WorkResult {
+    private func attempt(_ claimed: ClaimedDelivery, startedAt: Timestamp, lane: ChannelLane) async -> WorkResult {
         let delivery = claimed.delivery
         let adapter = lane.channel.adapter
-        let startedAt = clock.now
         let request = DeliveryRequest(
             deliveryID: delivery.id, messageID: delivery.messageID, organizationID: delivery.organizationID, endpoint: delivery.endpoint,
             content: claimed.content, category: delivery.category, acceptedAt: delivery.createdAt, attempt: delivery.recordedAttempts + 1,
             deadline: startedAt + lane.channel.policy.attemptTimeout)
         let task = Task { () async throws(CancellationError) in try await adapter.deliver(request) }
-        lane.canCancel(delivery.id) { task.cancel() }
+        if !lane.canCancel(claimed.token, by: { task.cancel() }) { task.cancel() }
         let outcome: DeliveryOutcome
         do {
             outcome = try await task.value
@@ -84,23 +93,31 @@ struct DeliveryWorker: Sendable {
     }
 
     /// Hands the end of the work to the settler; waits only while too much is unsettled.
-    func conclude(_ claimed: ClaimedDelivery, _ result: WorkResult, lane: ChannelLane, resumeAt: Timestamp) async {
+    func conclude(_ claimed: ClaimedDelivery, _ result: WorkResult, lane: ChannelLane, leaseUntil: Timestamp, resumeAt: Timestamp) async {
+        func ended(_ event: LifecycleEvent) async {
+            await settler.submit([.settle(.init(claimed: claimed, leaseUntil: leaseUntil, event: event, channel: lane.channel))])
+        }
         switch result.ended {
         case .attempted(let outcome, let startedAt):
             let (kind, failure) = outcome.journal
             observer.observe(.attempted(claimed.delivery.endpoint.channel, kind, failure, took: clock.now - startedAt))
-            await settler.submit(
-                .init(claimed: claimed, event: .attempted(outcome, startedAt: startedAt, resumeAt: resumeAt), channel: lane.channel))
-        case .suppressed: await settler.submit(.init(claimed: claimed, event: .suppressed(.addressSuppressed), channel: lane.channel))
-        case .expired: await settler.submit(.init(claimed: claimed, event: .deadlinePassed, channel: lane.channel))
-        case .givenBack(let dueAt): await settler.giveBack(claimed, dueAt: dueAt)
+            await ended(.attempted(outcome, startedAt: startedAt, resumeAt: resumeAt))
+        // Callers were promised this word for whatever came after planning.
+        case .suppressed: await ended(.suppressed(.addressSuppressed))
+        case .expired: await ended(.deadlinePassed)
+        case .givenBack(let dueAt): await giveBack([claimed], dueAt: dueAt)
         case .lost: break
         }
     }
 
+    /// Gives claims back unused; the lane hears of them once that is written.
+    func giveBack(_ claimed: [ClaimedDelivery], dueAt: Timestamp?) async {
+        await settler.submit(claimed.map { .release($0, dueAt: dueAt) })
+    }
+
     /// Ends claims on rows that cannot be read.
-    func failUndecodable(_ leases: [LeaseReference]) async {
-        await settler.failUndecodable(leases)
+    func failUndecodable(_ leases: [LeaseReference], leaseUntil: Timestamp) async {
+        await settler.submit(leases.map { .failUndecodable($0, leaseUntil: leaseUntil) })
     }
 }
 

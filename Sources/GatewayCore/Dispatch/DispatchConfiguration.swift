@@ -1,9 +1,8 @@
-
 /// How a node works through the outbox.
 public struct DispatchConfiguration: Hashable, Sendable {
     /// How many deliveries one claim takes at the most.
     public var batch: Int
-    /// How many attempts run at once over all channels.
+    /// How many attempts of one channel run at once at the most, whatever the channel is configured for.
     public var concurrency: Int
     /// How long a claim holds unless it is renewed; renewed at a third of it.
     public var lease: Duration

@@ -1,6 +1,7 @@
 public import AdapterKit
 public import GatewayModel
 public import ServiceLifecycle
+import Synchronization
 
 /// Runs a lane for each configured channel, and stops them gracefully.
 public final class Dispatcher: Service, Sendable {
@@ -8,14 +9,15 @@ public final class Dispatcher: Service, Sendable {
     private let settler: Settler
     private let configuration: DispatchConfiguration
     private let clock: any WallClock
+    /// Waits for the end of the grace.
+    private let cutting = Mutex<Task<Void, Never>?>(nil)
 
     public init(
-        channels: Channels, store: any OutboxClaiming & DeliveryChanging, gate: SuppressionGate, reports: ReportIngest,
+        channels: Channels, store: any OutboxClaiming & DeliveryChanging & OutboxReading, gate: SuppressionGate, reports: ReportIngest,
         configuration: DispatchConfiguration, clock: any WallClock, observer: any DeliveryObserver, wake: WakeRelay
     ) {
         let settler = Settler(
-            store: store, gate: gate, reports: reports, clock: clock, observer: observer, limit: configuration.batch,
-            wake: { channel, dueAt in wake.wake(channel, dueAt: dueAt) })
+            store: store, gate: gate, reports: reports, clock: clock, observer: observer, limit: configuration.batch, wake: wake)
         let marker = Batcher<LeaseReference, Result<Bool, StoreError>>(limit: configuration.batch) { leases in
             do {
                 let marked = try await store.markTransmitting(leases, at: clock.now)
@@ -26,15 +28,14 @@ public final class Dispatcher: Service, Sendable {
                 return leases.map { _ in .failure(.unavailable) }
             }
         }
-        let worker = DeliveryWorker(
-            gate: gate, settler: settler, clock: clock, observer: observer, lease: configuration.lease, markTransmitting: marker)
+        let worker = DeliveryWorker(gate: gate, settler: settler, clock: clock, observer: observer, markTransmitting: marker)
         self.lanes = Dictionary(
             uniqueKeysWithValues: channels.all.map { channel in
                 (
                     channel.name,
                     ChannelLane(
                         channel: channel, store: store, gate: gate, worker: worker, configuration: configuration, clock: clock,
-                        observer: observer)
+                        observer: observer, wake: wake)
                 )
             })
         self.settler = settler
@@ -52,20 +53,28 @@ public final class Dispatcher: Service, Sendable {
                 await withDiscardingTaskGroup { group in
                     for lane in lanes.values { group.addTask { await lane.run() } }
                 }
+                await settler.finish()
             } onCancel: {
                 stop(after: .zero)
             }
-            await settler.finish()
         } onGracefulShutdown: {
             self.stop(after: self.configuration.grace)
         }
+        cutting.withLock { $0 }?.cancel()
     }
 
     private func stop(after grace: Duration) {
+        let end = clock.now + grace
         for lane in lanes.values { lane.drain() }
-        Task {
-            try? await clock.sleep(until: clock.now + grace)
+        settler.giveUp(at: end)
+        guard grace > .zero else {
+            for lane in lanes.values { lane.cancelAttempts() }
+            return
+        }
+        let task = Task { [lanes, clock] in
+            do { try await clock.sleep(until: end) } catch { return }
             for lane in lanes.values { lane.cancelAttempts() }
         }
+        cutting.withLock { $0 = task }
     }
 }

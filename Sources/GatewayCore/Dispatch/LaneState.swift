@@ -2,129 +2,173 @@ import AdapterKit
 import GatewayModel
 
 /// What one channel's lane knows: who waits, who is under way, whether the provider may be called. Pure: time is handed in.
+///
+/// Whatever is done at once changes the state, so that a lane which asks again and again comes to a wait.
 struct LaneState: Sendable {
     enum Step: Sendable {
         /// Ask the store for this many.
         case claim(Int)
         /// Give these back; they are due again at that time, or at once.
         case giveBack([ClaimedDelivery], dueAt: Timestamp?)
+        /// Somebody may start.
+        case start
         /// Ask the paused account whether it can send again.
         case probe
         /// Nothing to do before that time, or before a signal.
         case wait(until: Timestamp?)
+        /// Nothing is to be begun any more.
         case stop
     }
 
-    /// An attempt under way, so that it can be cancelled when its lease is lost or the node stops.
-    struct Running {
-        var token: LeaseToken
-        var cancel: (@Sendable () -> Void)?
+    /// A claimed delivery that waits for a slot.
+    struct Held {
+        var verdict: SuppressionGate.Verdict?
+        var leaseUntil: Timestamp
     }
 
-    private let policy: ChannelPolicy
-    private let batch: Int
-    private let slots: Int
-    private var queue: EndpointQueue
-    private var verdicts: [DeliveryID: SuppressionGate.Verdict] = [:]
-    private var account: CircuitBreaker
-    private var endpoints: [Endpoint: CircuitBreaker] = [:]
-    private var rate: RateLimit?
-    private var rateOpensAt: Timestamp?
-    private(set) var running: [DeliveryID: Running] = [:]
+    let policy: ChannelPolicy
+    let lease: Duration
+    let batch: Int
+    let slots: Int
+    var queue: TurnQueue
+    /// By token: a delivery whose lease was lost may come back while its old attempt is still under way.
+    var held: [LeaseToken: Held] = [:]
+    var running: [LeaseToken: Running] = [:]
+    var circuit: CircuitBreaker
+    var endpoints: [Endpoint: CircuitBreaker] = [:]
+    var pause: AccountPause
+    /// The try that shows whether an open circuit may close, or a paused account sends again.
+    var probe: LeaseToken?
+    var cancelProbe: (@Sendable () -> Void)?
+    var rate: RateLimit?
+    var rateOpensAt: Timestamp?
+    var detours: [Endpoint: Detour] = [:]
+    /// Organizations whose due deliveries the last claim left in the store.
+    var leftOut: Set<OrganizationID> = []
 
-    private var pausedUntil: Timestamp?
-    private var pauseWait: Duration
     private var storeWaitUntil: Timestamp?
     private var nextDue: Timestamp? = Timestamp(microseconds: 0)
     private(set) var isDraining = false
-    private(set) var renewedUntil: Timestamp?
+    /// When the leases are looked after next.
+    var careAt: Timestamp?
+    var renewAgainAt: Timestamp?
 
-    init(policy: ChannelPolicy, batch: Int, slots: Int, now: Timestamp) {
+    init(policy: ChannelPolicy, batch: Int, slots: Int, lease: Duration, now: Timestamp) {
         self.policy = policy
+        self.lease = lease
         self.slots = min(policy.concurrency, slots)
         // Where transmission is marked, no more is claimed than can start at once.
         self.batch = policy.marksTransmission ? min(batch, self.slots) : batch
-        self.queue = EndpointQueue(perEndpoint: policy.perEndpoint)
-        self.account = CircuitBreaker(policy.circuit)
+        self.queue = TurnQueue(perEndpoint: policy.perEndpoint, slots: self.slots)
+        self.circuit = CircuitBreaker(policy.circuit)
         self.rate = policy.rate.map { RateLimit(perSecond: $0, at: now) }
-        self.pauseWait = policy.circuit.firstProbe
+        self.pause = AccountPause(policy.circuit)
     }
-
-    var heldCount: Int { queue.waitingCount + running.count }
-    var circuit: CircuitState { account.state }
 
     // MARK: What to do next
 
     mutating func nextStep(at now: Timestamp) -> Step {
         if isDraining {
-            let waiting = queue.withdraw()
-            forget(waiting)
+            let waiting = withdraw()
+            return waiting.isEmpty ? .stop : .giveBack(waiting, dueAt: nil)
+        }
+        if isPaused {
+            let waiting = withdraw()
             if !waiting.isEmpty { return .giveBack(waiting, dueAt: nil) }
-            return running.isEmpty ? .stop : .wait(until: nil)
+            return pause.beginProbe(at: now) ? .probe : .wait(until: pause.probeAt)
         }
-        if let pausedUntil {
-            let waiting = queue.withdraw()
-            forget(waiting)
-            if !waiting.isEmpty { return .giveBack(waiting, dueAt: nil) }
-            return pausedUntil <= now ? .probe : .wait(until: pausedUntil)
+        callBack(at: now)
+        if isNarrow, let step = narrowStep(at: now) { return step }
+        if canStart(at: now) { return .start }
+        if isHindered {
+            let (stuck, dueAt) = takeDetour(at: now)
+            if !stuck.isEmpty { return .giveBack(stuck, dueAt: dueAt) }
         }
-        if account.state != .closed, let step = stepOfOpenCircuit(at: now) { return step }
-        let stuck = queue.stuck(since: now - Self.patience).flatMap { queue.withdraw($0) }
-        if !stuck.isEmpty {
-            forget(stuck)
-            return .giveBack(stuck, dueAt: now + Self.detour)
-        }
-        if let step = claimStep(at: now) { return step }
-        // What is due already and cannot be taken up waits for a slot, which raises the signal; waiting for a past time would spin.
-        let times = [nextDue, storeWaitUntil, rateOpensAt, queue.waitingCount > 0 ? now + Self.patience : nil]
+        if let limit = claimLimit(at: now) { return .claim(limit) }
+        // What is due already and cannot be taken up waits for a slot, whose end raises the signal.
+        var times = [nextDue, storeWaitUntil]
+        if queue.waitingCount > 0 { times += [rateOpensAt, isHindered ? now + Self.patience : nil] }
         return .wait(until: times.compactMap { $0 }.filter { $0 > now }.min())
     }
 
     /// There is room for a claim, and something to claim.
-    func wantsClaim(at now: Timestamp) -> Bool {
-        !isDraining && pausedUntil == nil && account.state == .closed && claimStep(at: now) != nil
+    mutating func wantsClaim(at now: Timestamp) -> Bool {
+        guard !isDraining, !isPaused, !isNarrow else { return false }
+        callBack(at: now)
+        return claimLimit(at: now) != nil
     }
 
-    /// How long a full share of an endpoint may be under way before those behind it stop holding places in the queue.
-    private static let patience = Duration.seconds(1)
-    private static let detour = Duration.seconds(5)
-
-    private mutating func stepOfOpenCircuit(at now: Timestamp) -> Step? {
-        let waiting = queue.withdraw()
-        forget(waiting)
-        if !waiting.isEmpty { return .giveBack(waiting, dueAt: account.probeAt.map { max($0, now) }) }
-        guard let probeAt = account.probeAt, account.state == .open else { return .wait(until: nil) }
-        guard probeAt <= now else { return .wait(until: probeAt) }
-        guard running.isEmpty else { return .wait(until: nil) }
-        // The probe is one real delivery; it may not be due yet.
-        if let nextDue, nextDue <= now { return .claim(1) }
-        return .wait(until: nextDue)
-    }
-
-    private func claimStep(at now: Timestamp) -> Step? {
-        if let storeWaitUntil, storeWaitUntil > now { return nil }
-        guard let nextDue, nextDue <= now else { return nil }
-        if policy.marksTransmission {
-            let free = slots - running.count - queue.waitingCount
-            return free > 0 ? .claim(min(free, batch)) : nil
+    /// The account may not be tried at all.
+    var isPaused: Bool {
+        switch pause.state {
+        case .none, .trial: false
+        case .paused, .probing: true
         }
-        return queue.waitingCount <= batch / 2 ? .claim(batch) : nil
+    }
+
+    /// One delivery at a time shows whether the provider is back.
+    var isNarrow: Bool { circuit.state != .closed || pause.state == .trial }
+
+    /// While one delivery has to show whether the provider is back; `nil` when it may start.
+    private mutating func narrowStep(at now: Timestamp) -> Step? {
+        if probe != nil { return .wait(until: nil) }
+        if let probeAt = circuit.probeAt, probeAt > now {
+            let waiting = withdraw()
+            return waiting.isEmpty ? .wait(until: probeAt) : .giveBack(waiting, dueAt: probeAt)
+        }
+        if queue.waitingCount > 0 {
+            return canStart(at: now) ? .start : .wait(until: rateOpensAt.flatMap { $0 > now ? $0 : nil })
+        }
+        return isClaimDue(at: now) ? .claim(1) : .wait(until: [nextDue, storeWaitUntil].compactMap { $0 }.filter { $0 > now }.min())
+    }
+
+    private func isClaimDue(at now: Timestamp) -> Bool {
+        (storeWaitUntil.map { $0 <= now } ?? true) && (nextDue.map { $0 <= now } ?? false)
+    }
+
+    private func claimLimit(at now: Timestamp) -> Int? {
+        guard isClaimDue(at: now) else { return nil }
+        if policy.marksTransmission {
+            let limit = min(slots - running.count - queue.waitingCount, batch, queue.room)
+            return limit > 0 ? limit : nil
+        }
+        return queue.readyCount <= batch / 2 && queue.waitingCount <= batch * 2 ? batch : nil
+    }
+
+    /// Deliveries that nobody can start keep others from being claimed.
+    private var isHindered: Bool {
+        guard queue.waitingCount > 0 else { return false }
+        return policy.marksTransmission ? running.count + queue.waitingCount >= slots : queue.waitingCount > batch * 2
     }
 
     // MARK: Claims
 
-    mutating func claimed(_ claim: Claim, verdicts new: [DeliveryID: SuppressionGate.Verdict], at now: Timestamp) {
-        storeWaitUntil = nil
-        // What was told while the claim was on its way may not be in it, and stands.
-        if let next = claim.isFull ? now : claim.nextDue { note(dueAt: next) }
-        for claimed in claim.deliveries {
-            verdicts[claimed.delivery.id] = new[claimed.delivery.id]
-            queue.add(claimed)
-        }
+    /// Before a claim: what becomes due while it is on its way is not forgotten. Answers whose deliveries are to be left in the store,
+    /// because they could not start anyway: a crowd of one organization must not keep others out of the queue.
+    mutating func claimBegins() -> Set<OrganizationID> {
+        nextDue = nil
+        leftOut = queue.crowded
+        if !policy.marksTransmission { leftOut = leftOut.filter { queue.waitingCount(of: $0) > batch / 2 } }
+        return leftOut
     }
 
-    /// Before a claim: what becomes due while it is on its way is not forgotten.
-    mutating func claimBegins() { nextDue = nil }
+    /// Takes the claimed deliveries in; answers whether their leases must be looked after earlier than was planned, and how to cancel
+    /// attempts that lost theirs to this claim.
+    mutating func claimed(
+        _ claim: Claim, verdicts: [DeliveryID: SuppressionGate.Verdict], at now: Timestamp
+    ) -> (needsCare: Bool, cancels: [@Sendable () -> Void]) {
+        storeWaitUntil = nil
+        if let next = claim.isFull ? now : claim.nextDue { note(dueAt: next) }
+        for claimed in claim.deliveries {
+            let until = claimed.delivery.lease?.until ?? now
+            held[claimed.token] = Held(verdict: verdicts[claimed.delivery.id], leaseUntil: until)
+            queue.add(claimed)
+        }
+        guard let earliest = claim.deliveries.compactMap(\.delivery.lease?.until).min() else { return (false, []) }
+        let ids = Set(claim.deliveries.map(\.delivery.id))
+        let cancels = running.filter { ids.contains($0.value.deliveryID) }.keys.flatMap { cut($0, .leaseLost) }
+        return (careAt.map { careTime(ofLeaseUntil: earliest) < $0 } ?? true, cancels)
+    }
 
     mutating func claimFailed(retryAt: Timestamp) {
         storeWaitUntil = retryAt
@@ -134,110 +178,32 @@ struct LaneState: Sendable {
     /// Something is due at that time.
     mutating func note(dueAt: Timestamp) { nextDue = min(nextDue ?? dueAt, dueAt) }
 
-    // MARK: Attempts
-
-    /// The next delivery that may start now; what an open circuit of its endpoint holds back comes as the second.
-    mutating func take(at now: Timestamp) -> (start: (ClaimedDelivery, SuppressionGate.Verdict?)?, giveBack: [ClaimedDelivery], dueAt: Timestamp?) {
-        guard !isDraining, pausedUntil == nil, running.count < slots else { return (nil, [], nil) }
-        guard queue.waitingCount > 0 else { return (nil, [], nil) }
-        if let opensAt = rate?.take(at: now) {
-            rateOpensAt = opensAt
-            return (nil, [], nil)
-        }
-        rateOpensAt = nil
-        if account.state != .closed, !account.allows(at: now) { return (nil, [], nil) }
-        guard let claimed = queue.next(at: now) else {
-            account.abandonProbe(at: now)
-            return (nil, [], nil)
-        }
-        let endpoint = claimed.delivery.endpoint
-        if endpoints[endpoint]?.allows(at: now) == false {
-            queue.finish(claimed.delivery)
-            let others = queue.withdraw(endpoint)
-            forget(others + [claimed])
-            return (nil, [claimed] + others, max(endpoints[endpoint]?.probeAt ?? now, now + .seconds(1)))
-        }
-        running[claimed.delivery.id] = Running(token: claimed.token)
-        return ((claimed, verdicts.removeValue(forKey: claimed.delivery.id)), [], nil)
+    /// Those who were left out may be claimed again as soon as they could start.
+    mutating func callBack(at now: Timestamp) {
+        if leftOut.isEmpty { return }
+        let back = leftOut.filter { policy.marksTransmission ? queue.mayStart($0) : queue.waitingCount(of: $0) <= batch / 2 }
+        if back.isEmpty { return }
+        leftOut.subtract(back)
+        note(dueAt: now)
     }
 
-    mutating func canCancel(_ id: DeliveryID, by cancel: @escaping @Sendable () -> Void) { running[id]?.cancel = cancel }
+    mutating func withdraw() -> [ClaimedDelivery] { forget(queue.withdraw()) }
 
-    /// An attempt ended, or never took place (`outcome` nil). Answers what changed for the circuit or the account.
-    mutating func finish(_ delivery: Delivery, outcome: DeliveryOutcome?, at now: Timestamp) -> [GatewayEvent] {
-        running[delivery.id] = nil
-        queue.finish(delivery)
-        guard let outcome else {
-            account.abandonProbe(at: now)
-            return []
-        }
-        if case .channelFault(let failure) = outcome { return pause(delivery.endpoint.channel, failure, at: now) }
-        let failed = Self.isProvidersFault(outcome)
-        guard policy.circuitScope == .account else {
-            recordEndpoint(delivery.endpoint, failed: failed, at: now)
-            return []
-        }
-        let before = account.state
-        account.record(failed: failed, at: now)
-        return account.state == before ? [] : [.circuit(delivery.endpoint.channel, account.state)]
-    }
-
-    private mutating func recordEndpoint(_ endpoint: Endpoint, failed: Bool, at now: Timestamp) {
-        guard failed || endpoints[endpoint] != nil else { return }
-        var breaker = endpoints[endpoint] ?? CircuitBreaker(policy.circuit)
-        breaker.record(failed: failed, at: now)
-        endpoints[endpoint] = breaker.isQuiet(at: now) ? nil : breaker
-        if endpoints.count > 10_000 { endpoints = endpoints.filter { !$0.value.isQuiet(at: now) } }
-    }
-
-    private static func isProvidersFault(_ outcome: DeliveryOutcome) -> Bool {
-        switch outcome {
-        case .accepted, .throttled, .rejected, .channelFault: false
-        case .answerLost: true
-        case .deferred(let failure, _): [.timeout, .connection, .providerUnavailable].contains(failure.errorClass)
+    /// Takes them off the books; each comes back with the lease as it stands.
+    mutating func forget(_ deliveries: [ClaimedDelivery]) -> [ClaimedDelivery] {
+        deliveries.map { claimed in
+            var claimed = claimed
+            if let waited = held.removeValue(forKey: claimed.token) { claimed.delivery.lease?.until = waited.leaseUntil }
+            return claimed
         }
     }
 
-    // MARK: Pausing the account
+    // MARK: Stopping
 
-    private mutating func pause(_ channel: ChannelName, _ failure: DeliveryFailure, at now: Timestamp) -> [GatewayEvent] {
-        account.abandonProbe(at: now)
-        let isNew = pausedUntil == nil
-        if isNew { pauseWait = policy.circuit.firstProbe }
-        pausedUntil = max(pausedUntil ?? now, now + pauseWait)
-        return isNew ? [.accountPaused(channel, failure)] : []
-    }
-
-    /// When a paused account is next asked; what is sent back because of it is due then.
-    func resumeTime(at now: Timestamp) -> Timestamp { pausedUntil ?? now + policy.circuit.firstProbe }
-
-    mutating func probed(canSend: Bool, at now: Timestamp) {
-        if canSend {
-            pausedUntil = nil
-            nextDue = now
-        } else {
-            pauseWait = min(pauseWait * 2, policy.circuit.longestProbe)
-            pausedUntil = now + pauseWait
-        }
-    }
-
-    // MARK: Stopping and leases
-
-    mutating func drain() { isDraining = true }
-
-    var leases: [LeaseReference] {
-        running.map { LeaseReference(deliveryID: $0.key, token: $0.value.token) } + queue.waiting.map { LeaseReference(deliveryID: $0.delivery.id, token: $0.token) }
-    }
-
-    /// Those whose lease could not be renewed are no longer ours; answers how to cancel the ones under way.
-    mutating func renewed(until: Timestamp, lost ids: Set<DeliveryID>) -> [@Sendable () -> Void] {
-        renewedUntil = until
-        queue.remove(ids)
-        for id in ids { verdicts[id] = nil }
-        return ids.compactMap { running[$0]?.cancel }
-    }
-
-    private mutating func forget(_ deliveries: [ClaimedDelivery]) {
-        for claimed in deliveries { verdicts[claimed.delivery.id] = nil }
+    /// Begins nothing any more; answers how to end a probe that is under way.
+    mutating func drain() -> (@Sendable () -> Void)? {
+        isDraining = true
+        defer { cancelProbe = nil }
+        return cancelProbe
     }
 }

@@ -14,14 +14,20 @@ public struct RateLimit: Hashable, Sendable {
 
     /// Takes a token, or says when there will be one.
     public mutating func take(at now: Timestamp) -> Timestamp? {
-        if now > filledAt {
-            tokens = min(max(1, perSecond), tokens + (now - filledAt).inSeconds * perSecond)
-            filledAt = now
-        }
-        if tokens >= 1 {
-            tokens -= 1
-            return nil
-        }
-        return filledAt + .microseconds(Int64(((1 - tokens) / perSecond * 1_000_000).rounded(.up)))
+        let (tokens, opensAt) = state(at: now)
+        self.tokens = tokens
+        filledAt = max(filledAt, now)
+        guard opensAt == nil else { return opensAt }
+        self.tokens -= 1
+        return nil
+    }
+
+    /// When there will be a token; `nil` when there is one now.
+    public func opensAt(_ now: Timestamp) -> Timestamp? { state(at: now).opensAt }
+
+    private func state(at now: Timestamp) -> (tokens: Double, opensAt: Timestamp?) {
+        let filled = now > filledAt ? min(max(1, perSecond), tokens + (now - filledAt).inSeconds * perSecond) : tokens
+        if filled >= 1 { return (filled, nil) }
+        return (filled, max(filledAt, now) + .microseconds(Int64(((1 - filled) / perSecond * 1_000_000).rounded(.up))))
     }
 }

@@ -4,35 +4,46 @@ import Synchronization
 
 /// Writes how claims ended, in batches: one gathers while the one before is written.
 ///
-/// Attempts do not wait for the write. A result that cannot be written is tried again until its lease ends; then it is counted as lost, and
-/// the recovery of the lease tells the delivery's further way.
+/// Attempts do not wait for the write. What cannot be written is tried again until its lease ends; then it is counted as lost, and the
+/// recovery of the lease tells the delivery's further way.
 final class Settler: Sendable {
     struct Ending: Sendable {
         var claimed: ClaimedDelivery
+        /// Until when the lease holds, with its renewals.
+        var leaseUntil: Timestamp
         var event: LifecycleEvent
         var channel: Channel
     }
 
+    enum Work: Sendable {
+        case settle(Ending)
+        /// Given back unused; due again at that time.
+        case release(ClaimedDelivery, dueAt: Timestamp?)
+        case failUndecodable(LeaseReference, leaseUntil: Timestamp)
+    }
+
     private struct State {
-        var gathered: [Ending] = []
+        var gathered: [Work] = []
         var isRunning = false
         var room: [CheckedContinuation<Void, Never>] = []
         var idle: [CheckedContinuation<Void, Never>] = []
+        var giveUpAt = Timestamp.distantFuture
     }
 
-    private let store: any OutboxClaiming & DeliveryChanging
+    private let store: any OutboxClaiming & DeliveryChanging & OutboxReading
     private let gate: SuppressionGate
     private let reports: ReportIngest
     private let clock: any WallClock
     private let observer: any DeliveryObserver
     private let limit: Int
-    /// Tells the lanes what became due by a settlement.
-    private let wake: @Sendable (_ channel: ChannelName?, _ dueAt: Timestamp) -> Void
+    private let wake: WakeRelay
+    private let aftermath: Aftermath
+    private let retry: StoreRetry
     private let state = Mutex(State())
 
     init(
-        store: any OutboxClaiming & DeliveryChanging, gate: SuppressionGate, reports: ReportIngest, clock: any WallClock,
-        observer: any DeliveryObserver, limit: Int, wake: @escaping @Sendable (_ channel: ChannelName?, _ dueAt: Timestamp) -> Void
+        store: any OutboxClaiming & DeliveryChanging & OutboxReading, gate: SuppressionGate, reports: ReportIngest, clock: any WallClock,
+        observer: any DeliveryObserver, limit: Int, wake: WakeRelay
     ) {
         self.store = store
         self.gate = gate
@@ -41,12 +52,15 @@ final class Settler: Sendable {
         self.observer = observer
         self.limit = limit
         self.wake = wake
+        self.aftermath = Aftermath(observer: observer, wake: wake, clock: clock)
+        self.retry = StoreRetry(clock: clock, observer: observer)
     }
 
-    /// Takes over an ending; returns at once unless four batches are waiting already.
-    func submit(_ ending: Ending) async {
+    /// Takes over what is to be written; returns at once unless four batches are waiting already.
+    func submit(_ work: [Work]) async {
+        if work.isEmpty { return }
         let (mustStart, isFull) = state.withLock { state in
-            state.gathered.append(ending)
+            state.gathered += work
             defer { state.isRunning = true }
             return (!state.isRunning, state.gathered.count >= limit * 4)
         }
@@ -74,102 +88,155 @@ final class Settler: Sendable {
         }
     }
 
-    func giveBack(_ claimed: ClaimedDelivery, dueAt: Timestamp?) async {
-        do {
-            try await store.release([LeaseReference(deliveryID: claimed.delivery.id, token: claimed.token)], dueAt: dueAt)
-            wake(claimed.delivery.endpoint.channel, dueAt ?? clock.now)
-        } catch { observer.observe(.storeFailed(during: "release", error)) }
+    /// From that time on each write is tried once and no more: the node stops.
+    func giveUp(at time: Timestamp) {
+        state.withLock { $0.giveUpAt = min($0.giveUpAt, time) }
     }
-
-    func failUndecodable(_ leases: [LeaseReference]) async {
-        let now = clock.now
-        let change = DeliveryChange(
-            state: .failed, reason: .undecodable, dueAt: now, attemptCount: 0, recordedAttempts: 0, claimCount: 0, flags: [],
-            settledAt: now, fallback: .activate, updatedAt: now)
-        do {
-            _ = try await store.settle(leases.map { Settlement(deliveryID: $0.deliveryID, token: $0.token, change: change) })
-        } catch { observer.observe(.storeFailed(during: "settle undecodable", error)) }
-    }
-
-    // MARK: Writing
 
     private func run() async {
         while true {
-            let (batch, room, idle) = state.withLock { state -> ([Ending], [CheckedContinuation<Void, Never>], [CheckedContinuation<Void, Never>]) in
+            let (batch, continuations) = state.withLock { state -> ([Work], [CheckedContinuation<Void, Never>]) in
                 let batch = Array(state.gathered.prefix(limit))
                 state.gathered.removeFirst(batch.count)
-                let room = state.room
+                var continuations = state.room
                 state.room = []
-                if !batch.isEmpty { return (batch, room, []) }
-                state.isRunning = false
-                let idle = state.idle
-                state.idle = []
-                return (batch, room, idle)
+                if batch.isEmpty {
+                    state.isRunning = false
+                    continuations += state.idle
+                    state.idle = []
+                }
+                return (batch, continuations)
             }
-            for continuation in room + idle { continuation.resume() }
+            for continuation in continuations { continuation.resume() }
             if batch.isEmpty { return }
             await write(batch)
         }
     }
 
-    private func write(_ batch: [Ending]) async {
+    /// The end of a lease, or earlier when the node stops.
+    private func giveUp(_ end: Timestamp) -> @Sendable () -> Timestamp {
+        { [self] in min(end, state.withLock { $0.giveUpAt }) }
+    }
+
+    private func write(_ batch: [Work]) async {
+        var endings: [Ending] = []
+        var releases: [Timestamp?: [ClaimedDelivery]] = [:]
+        for work in batch {
+            switch work {
+            case .settle(let ending): endings.append(ending)
+            case .release(let claimed, let dueAt): releases[dueAt, default: []].append(claimed)
+            case .failUndecodable(let lease, let leaseUntil): await failUndecodable(lease, leaseUntil: leaseUntil)
+            }
+        }
+        if !endings.isEmpty { await settle(endings) }
+        for (dueAt, claimed) in releases { await release(claimed, dueAt: dueAt) }
+    }
+}
+
+// MARK: - Endings
+
+extension Settler {
+    private func settle(_ endings: [Ending]) async {
         let now = clock.now
         var settlements: [Settlement] = []
         var ends: [DeliveryID: (Ending, Transition)] = [:]
-        for ending in batch {
+        for ending in endings {
             let lifecycle = Lifecycle(policy: ending.channel.policy, now: now, chance: .random(in: 0..<1))
             guard case .success(let transition) = lifecycle.reduce(ending.claimed.delivery, ending.event) else { continue }
             ends[ending.claimed.delivery.id] = (ending, transition)
             settlements.append(
                 Settlement(
-                    deliveryID: ending.claimed.delivery.id, token: ending.claimed.token, change: transition.change, attempt: transition.attempt))
+                    deliveryID: ending.claimed.delivery.id, token: ending.claimed.token, change: transition.change,
+                    attempt: transition.attempt))
         }
-        guard let written = await settle(settlements, until: now + leaseLeft(batch)) else {
-            for ending in batch { observer.observe(.settlementFailed(ending.channel.name, .unavailable)) }
-            return
-        }
+        let end = endings.map(\.leaseUntil).max() ?? now
+        let written = await write(settlements, until: end)
         var toMatch: [Delivery] = []
         for settlement in settlements {
             guard let (ending, transition) = ends[settlement.deliveryID] else { continue }
-            guard written.contains(settlement.deliveryID) else {
+            switch written[settlement.deliveryID] {
+            case .success(true): break
+            case .success(false), nil:
                 observer.observe(.leaseLost(ending.channel.name))
+                continue
+            case .failure(let error):
+                observer.observe(.settlementFailed(ending.channel.name, error))
                 continue
             }
             var delivery = ending.claimed.delivery
             delivery.apply(transition.change)
-            observer.observe(.changed(delivery))
-            announce(delivery, transition.change)
-            if let proposal = transition.suppression { await suppress(proposal, delivery) }
+            aftermath.follow(delivery, transition.change)
+            if let proposal = transition.suppression { await suppress(proposal, delivery, until: ending.leaseUntil) }
             if ending.channel.adapter is any CallbackReceiving, delivery.state != .pending { toMatch.append(delivery) }
         }
-        if !toMatch.isEmpty { await reports.applyKept(for: toMatch) }
+        if !toMatch.isEmpty { await reports.applyKept(for: toMatch, until: giveUp(end)) }
     }
 
-    private func leaseLeft(_ batch: [Ending]) -> Duration {
-        batch.compactMap { $0.claimed.delivery.lease.map { $0.until - clock.now } }.max() ?? .seconds(1)
-    }
-
-    private func settle(_ settlements: [Settlement], until end: Timestamp) async -> Set<DeliveryID>? {
-        var wait = Duration.milliseconds(50)
-        while true {
-            do { return try await store.settle(settlements) } catch {
-                observer.observe(.storeFailed(during: "settle", error))
-                guard clock.now + wait < end else { return nil }
+    /// Whether each was written (`false`: its lease was lost), or why it could not be.
+    private func write(_ settlements: [Settlement], until end: Timestamp) async -> [DeliveryID: Result<Bool, StoreError>] {
+        let ending = await retry.run("settle", until: giveUp(end)) { () async throws(StoreError) in try await store.settle(settlements) }
+        var written: [DeliveryID: Result<Bool, StoreError>] = [:]
+        switch ending.result {
+        case .success(let settled):
+            for settlement in settlements {
+                var stands = settled.contains(settlement.deliveryID)
+                if !stands, ending.mayStandTwice { stands = await isWritten(settlement) }
+                written[settlement.deliveryID] = .success(stands)
             }
-            do { try await clock.sleep(until: clock.now + wait) } catch { return nil }
-            wait = min(wait * 2, .seconds(2))
+        case .failure(let error) where !error.mayPass && settlements.count > 1:
+            // One that cannot be written must not take the others with it.
+            for settlement in settlements { written.merge(await write([settlement], until: end)) { $1 } }
+        case .failure(let error):
+            for settlement in settlements { written[settlement.deliveryID] = .failure(error) }
+        }
+        return written
+    }
+
+    /// After a commit whose answer was lost: whether it was ours that ended the claim.
+    private func isWritten(_ settlement: Settlement) async -> Bool {
+        guard let stored = try? await store.delivery(settlement.deliveryID, organizationID: nil) else { return false }
+        return stored.state == settlement.change.state && stored.updatedAt == settlement.change.updatedAt
+            && stored.recordedAttempts == settlement.change.recordedAttempts && stored.lease == nil
+    }
+
+    private func suppress(_ proposal: SuppressionProposal, _ delivery: Delivery, until end: Timestamp) async {
+        _ = await retry.run("suppress", until: giveUp(end)) { () async throws(StoreError) in
+            try await gate.suppress(proposal, for: delivery)
         }
     }
 
-    private func announce(_ delivery: Delivery, _ change: DeliveryChange) {
-        if delivery.state == .pending {
-            wake(delivery.endpoint.channel, delivery.dueAt)
+    /// The row's own counts are kept where they can still be read.
+    private func failUndecodable(_ lease: LeaseReference, leaseUntil: Timestamp) async {
+        let now = clock.now
+        var change = DeliveryChange(
+            state: .failed, reason: .undecodable, dueAt: now, attemptCount: 0, recordedAttempts: 0, claimCount: 0, flags: [],
+            settledAt: now,
+            fallback: .activate, updatedAt: now)
+        let known = try? await store.delivery(lease.deliveryID, organizationID: nil)
+        let lifecycle = Lifecycle(policy: ChannelPolicy(lostAnswer: .hold), now: now, chance: 0)
+        if let known, case .success(let transition) = lifecycle.reduce(known, .undecodable) { change = transition.change }
+        let settlement = Settlement(deliveryID: lease.deliveryID, token: lease.token, change: change)
+        guard case .success(true) = await write([settlement], until: leaseUntil)[lease.deliveryID] else { return }
+        if var delivery = known {
+            delivery.apply(change)
+            aftermath.follow(delivery, change)
+        } else {
+            wake.wake(nil, dueAt: now)
         }
-        // The next of its order, or its fallback, may be on any channel.
-        if delivery.state != .pending, delivery.orderingKey != nil || change.fallback == .activate { wake(nil, clock.now) }
     }
+}
 
-    private func suppress(_ proposal: SuppressionProposal, _ delivery: Delivery) async {
-        do { try await gate.suppress(proposal, for: delivery) } catch { observer.observe(.storeFailed(during: "suppress", error)) }
+// MARK: - Releases
+
+extension Settler {
+    private func release(_ claimed: [ClaimedDelivery], dueAt: Timestamp?) async {
+        let leases = claimed.map { LeaseReference(deliveryID: $0.delivery.id, token: $0.token) }
+        let end = claimed.compactMap(\.delivery.lease?.until).max() ?? clock.now
+        let ending = await retry.run("release", until: giveUp(end)) { () async throws(StoreError) in
+            try await store.release(leases, dueAt: dueAt)
+        }
+        guard case .success = ending.result else { return }
+        for channel in Set(claimed.map(\.delivery.endpoint.channel)) { wake.wake(channel, dueAt: dueAt ?? clock.now) }
+        if let deadline = claimed.map(\.delivery.deadline).min() { wake.watch(deadline) }
     }
 }

@@ -8,6 +8,7 @@ public struct MessageDraft: Hashable, Sendable {
         public var to: String
         public var content: JSONValue
         /// How long after acceptance a fallback is sent unless the leg before it has succeeded by then; `nil` = only when that one fails.
+        /// A failure never waits for that time.
         public var after: Duration?
 
         public init(channel: ChannelName, to: String, content: JSONValue, after: Duration? = nil) {

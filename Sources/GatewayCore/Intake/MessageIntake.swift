@@ -70,6 +70,7 @@ public struct MessageIntake: Sendable {
             earliest[delivery.endpoint.channel] = min(earliest[delivery.endpoint.channel] ?? .distantFuture, delivery.dueAt)
         }
         for (channel, dueAt) in earliest { wake.wake(channel, dueAt: dueAt) }
+        if let deadline = created.lazy.filter({ $0.state == .pending }).map(\.deadline).min() { wake.watch(deadline) }
     }
 
     private func answer(_ message: NewMessage, _ result: MessageAcceptance) -> Answer {
@@ -98,7 +99,11 @@ public struct MessageIntake: Sendable {
                     NewDelivery(
                         id: .make(), endpoint: endpoint, content: content, origin: .api, orderingKey: index == 0 ? draft.orderingKey : nil,
                         fallbackOf: deliveries.last?.id, maxAttempts: channel.policy.retry.maxAttempts,
-                        deadline: factory.deadline(channel, dueAt: dueAt, expiresAt: draft.expiresAt), dueAt: dueAt))
+                        // One that stands by begins at the latest when the one before it has to end.
+                        deadline: factory.deadline(
+                            channel, dueAt: dueAt == .distantFuture ? deliveries.last?.deadline ?? begin : dueAt, expiresAt: draft.expiresAt
+                        ),
+                        dueAt: dueAt))
             } catch { faults += error.list }
         }
         guard faults.isEmpty else { throw Faults(faults) }
@@ -107,7 +112,7 @@ public struct MessageIntake: Sendable {
             category: draft.category, apiKeyID: draft.apiKeyID, metadata: draft.metadata, createdAt: now, deliveries: deliveries)
     }
 
-    /// Marks what must not be sent; a suppressed first leg makes its fallback due at once.
+    /// Marks what must not be sent; the fallback of a suppressed leg takes its place.
     public func passGate(_ messages: [NewMessage]) async throws(StoreError) -> [NewMessage] {
         var messages = messages
         for (organizationID, indices) in Dictionary(grouping: messages.indices, by: { messages[$0].organizationID }) {
@@ -118,9 +123,10 @@ public struct MessageIntake: Sendable {
                 for leg in messages[index].deliveries.indices {
                     guard let reason = verdicts.removeFirst().reason, messages[index].deliveries[leg].suppressed == nil else { continue }
                     messages[index].deliveries[leg].suppressed = reason
-                    let id = messages[index].deliveries[leg].id
-                    if let next = messages[index].deliveries.firstIndex(where: { $0.fallbackOf == id }) {
-                        messages[index].deliveries[next].dueAt = messages[index].createdAt
+                    let suppressed = messages[index].deliveries[leg]
+                    if let next = messages[index].deliveries.firstIndex(where: { $0.fallbackOf == suppressed.id }) {
+                        messages[index].deliveries[next].fallbackOf = suppressed.fallbackOf
+                        messages[index].deliveries[next].dueAt = min(messages[index].deliveries[next].dueAt, suppressed.dueAt)
                     }
                 }
             }

@@ -21,9 +21,10 @@ public struct Lifecycle: Sendable {
         case (.pending, .leaseExpired): return .success(leaseExpired(delivery))
         case (.pending, .suppressed(let reason)): return .success(Transition(change: end(delivery, .suppressed, reason)))
         case (.pending, .undecodable): return .success(Transition(change: end(delivery, .failed, .undecodable)))
-        case (.pending, .deadlinePassed): return .success(Transition(change: end(delivery, .failed, .expired)))
+        case (.pending, .deadlinePassed): return .success(Transition(change: expired(delivery)))
         case (.pending, .cancelled(let reason)):
-            if let lease = delivery.lease, lease.until > now { return .failure(.tooLate(.pending)) }
+            // What was marked may have been sent, also when its node is gone.
+            if let lease = delivery.lease, lease.until > now || lease.isTransmitting { return .failure(.tooLate(.pending)) }
             return .success(Transition(change: end(delivery, .cancelled, reason)))
         case (.pending, .reported): return .failure(.notYet)
 
@@ -35,7 +36,8 @@ public struct Lifecycle: Sendable {
         case (.failed, .reported(let report)): return reportedOnFailed(delivery, report)
 
         case (.unknown, .resolved(delivered: true)): return .success(Transition(change: end(delivery, .succeeded, nil)))
-        case (.unknown, .resolved(delivered: false)), (.unknown, .retried), (.failed, .retried): return .success(Transition(change: again(delivery)))
+        case (.unknown, .resolved(delivered: false)), (.unknown, .retried), (.failed, .retried):
+            return .success(Transition(change: again(delivery)))
 
         default: return .failure(.invalidTransition(from: delivery.state))
         }
@@ -110,7 +112,8 @@ extension Lifecycle {
         }
         let failure = DeliveryFailure(.answerLost, "the gateway stopped while this was being sent")
         var attempt = Attempt(
-            number: delivery.recordedAttempts + 1, startedAt: delivery.dueAt, endedAt: now, outcome: .answerLost, counted: policy.marksTransmission)
+            number: delivery.recordedAttempts + 1, startedAt: delivery.dueAt, endedAt: now, outcome: .answerLost,
+            counted: policy.marksTransmission)
         attempt.failure = failure
         change.recordedAttempts += 1
         change.lastError = failure
@@ -158,7 +161,9 @@ extension Lifecycle {
         var suppression: SuppressionProposal?
         switch report.kind {
         case .sent, .delivered, .read:
-            guard let risen = confirmation(report.kind), delivery.confirmation.map({ $0 < risen }) ?? true else { return .failure(.nothingNew) }
+            guard let risen = confirmation(report.kind), delivery.confirmation.map({ $0 < risen }) ?? true else {
+                return .failure(.nothingNew)
+            }
             change.confirmation = risen
         case .bounced:
             change.flags.insert(.bounced)
@@ -213,7 +218,9 @@ extension Lifecycle {
     }
 
     private func proposal(_ report: DeliveryReport) -> SuppressionProposal? {
-        if report.kind == .complained { return SuppressionProposal(scope: .organization, reason: .complaint, evidence: report.failure?.code) }
+        if report.kind == .complained {
+            return SuppressionProposal(scope: .organization, reason: .complaint, evidence: report.failure?.code)
+        }
         return report.rejectedPart.flatMap { proposal($0, report.failure) }
     }
 
@@ -234,6 +241,13 @@ extension Lifecycle {
         var change = DeliveryChange(of: delivery, at: now)
         change.claimCount = 0
         change.settle(state, reason)
+        return change
+    }
+
+    /// One that stood by for another's end was never its turn: whoever stands by for it has no turn either.
+    private func expired(_ delivery: Delivery) -> DeliveryChange {
+        var change = end(delivery, .failed, .expired)
+        if delivery.dueAt == .distantFuture { change.fallback = .none }
         return change
     }
 

@@ -6,17 +6,16 @@ public struct DeliveryControl: Sendable {
     private let store: any DeliveryChanging & OutboxReading
     private let channels: Channels
     private let clock: any WallClock
-    private let observer: any DeliveryObserver
-    private let wake: WakeRelay
+    private let aftermath: Aftermath
 
     public init(
-        store: any DeliveryChanging & OutboxReading, channels: Channels, clock: any WallClock, observer: any DeliveryObserver, wake: WakeRelay
+        store: any DeliveryChanging & OutboxReading, channels: Channels, clock: any WallClock, observer: any DeliveryObserver,
+        wake: WakeRelay
     ) {
         self.store = store
         self.channels = channels
         self.clock = clock
-        self.observer = observer
-        self.wake = wake
+        self.aftermath = Aftermath(observer: observer, wake: wake, clock: clock)
     }
 
     public enum Answer: Hashable, Sendable {
@@ -54,7 +53,8 @@ public struct DeliveryControl: Sendable {
 
     /// Says what became of an unknown delivery.
     public func resolve(_ id: DeliveryID, delivered: Bool, by actor: Actor) async throws(StoreError) -> Answer {
-        try await change(id, .resolved(delivered: delivered), to: delivered ? .succeeded : .pending, action: "deliveries.resolve", by: actor)
+        try await change(
+            id, .resolved(delivered: delivered), to: delivered ? .succeeded : .pending, action: "deliveries.resolve", by: actor)
     }
 
     private func change(
@@ -76,9 +76,7 @@ public struct DeliveryControl: Sendable {
                     after: ["status": .string(transition.change.state.rawValue)])
                 switch try await store.apply(transition.change, to: delivery, audit: audit) {
                 case .applied(let changed):
-                    observer.observe(.changed(changed))
-                    if changed.state == .pending { wake.wake(changed.endpoint.channel, dueAt: changed.dueAt) }
-                    if changed.orderingKey != nil, changed.state != .pending { wake.wake(nil, dueAt: now) }
+                    aftermath.follow(changed, transition.change)
                     return .done(changed)
                 case .notFound: return .notFound
                 case .stale: continue

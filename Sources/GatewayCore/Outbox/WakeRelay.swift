@@ -3,16 +3,32 @@ import Synchronization
 
 /// Carries "something is due" from whoever makes it so to whoever works on it, without either knowing the other.
 public final class WakeRelay: Sendable {
-    private let listeners = Mutex<[@Sendable (_ channel: ChannelName?, _ dueAt: Timestamp) -> Void]>([])
+    private struct Listeners {
+        var workers: [@Sendable (_ channel: ChannelName?, _ dueAt: Timestamp) -> Void] = []
+        var watchers: [@Sendable (_ time: Timestamp) -> Void] = []
+    }
+
+    private let listeners = Mutex(Listeners())
 
     public init() {}
 
-    public func connect(_ listener: @escaping @Sendable (_ channel: ChannelName?, _ dueAt: Timestamp) -> Void) {
-        listeners.withLock { $0.append(listener) }
+    /// Hears what is due to be sent.
+    public func connect(_ worker: @escaping @Sendable (_ channel: ChannelName?, _ dueAt: Timestamp) -> Void) {
+        listeners.withLock { $0.workers.append(worker) }
+    }
+
+    /// Hears when something is to be looked after though nobody works on it.
+    public func connect(watcher: @escaping @Sendable (_ time: Timestamp) -> Void) {
+        listeners.withLock { $0.watchers.append(watcher) }
     }
 
     /// Something on `channel`, or on any when nil, is due at that time.
     public func wake(_ channel: ChannelName?, dueAt: Timestamp) {
-        for listener in listeners.withLock({ $0 }) { listener(channel, dueAt) }
+        for worker in listeners.withLock({ $0.workers }) { worker(channel, dueAt) }
+    }
+
+    /// A lease ends at that time, or a deadline falls: it is to be looked after then if it still stands.
+    public func watch(_ time: Timestamp) {
+        for watcher in listeners.withLock({ $0.watchers }) { watcher(time) }
     }
 }

@@ -47,7 +47,7 @@ public struct DeliveryChange: Hashable, Sendable {
 /// What the end of a delivery means for the one that stands by as its fallback.
 public enum FallbackEffect: String, Hashable, Sendable {
     case none
-    /// It failed: the fallback is due now.
+    /// It failed: the fallback is due now, if it is not already.
     case activate
     /// It succeeded or was taken back: the fallback is cancelled.
     case cancel

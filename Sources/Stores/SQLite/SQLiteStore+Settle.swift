@@ -75,7 +75,7 @@ extension SQLiteConnection {
         for one in waiting {
             switch effect {
             case .none: break
-            case .activate: if one.dueAt == .distantFuture { try activate(one.number, at: now) }
+            case .activate: if one.dueAt > now { try activate(one.number, at: now) }
             case .cancel: try cancelSuperseded(one.number, id: one.id, at: now)
             }
         }

@@ -1,4 +1,5 @@
 public import AdapterKit
+import GatewayCore
 public import GatewayModel
 
 extension InMemoryStore: OutboxWriting, OutboxClaiming {
@@ -34,8 +35,7 @@ extension InMemoryStore: OutboxWriting, OutboxClaiming {
             var settled: Set<DeliveryID> = []
             for settlement in settlements {
                 guard var row = tables.rows[settlement.deliveryID], row.delivery.lease?.token == settlement.token else { continue }
-                row.delivery.take(settlement.change)
-                row.delivery.lease = nil
+                row.delivery.apply(settlement.change)
                 if let attempt = settlement.attempt { row.attempts.append(attempt) }
                 tables.rows[settlement.deliveryID] = row
                 tables.take(settlement.change.fallback, of: settlement.deliveryID, at: settlement.change.updatedAt)
@@ -46,23 +46,26 @@ extension InMemoryStore: OutboxWriting, OutboxClaiming {
     }
 
     public func release(_ leases: [LeaseReference], dueAt: Timestamp?) async throws(StoreError) {
-        _ = try write { tables in
-            tables.change(leases) { row in
-                row.delivery.lease = nil
-                row.delivery.claimCount = max(0, row.delivery.claimCount - 1)
-                if let dueAt { row.delivery.dueAt = dueAt }
-                return true
-            }
+        try write { tables in
+            for lease in leases { tables.release(lease, dueAt: dueAt) }
         }
     }
 
     public func expiredLeases(at now: Timestamp, limit: Int) async throws(StoreError) -> [ClaimedDelivery] {
-        try read { tables in
-            tables.pending { $0.delivery.lease.map { $0.until <= now } ?? false }
+        try write { tables in
+            let expired = tables.pending { $0.delivery.lease.map { $0.until <= now } ?? false }
                 .sorted { ($0.delivery.lease?.until ?? now) < ($1.delivery.lease?.until ?? now) }.prefix(limit)
-                .compactMap { row in
-                    row.delivery.lease.map { ClaimedDelivery(delivery: row.delivery, content: row.content, token: $0.token) }
+            var claimed: [ClaimedDelivery] = []
+            for row in expired {
+                guard let token = row.delivery.lease?.token else { continue }
+                if tables.spoiled.contains(row.delivery.id) {
+                    // Back into the queue, where the next claim hands it out as undecodable.
+                    tables.release(LeaseReference(deliveryID: row.delivery.id, token: token), dueAt: nil)
+                } else {
+                    claimed.append(ClaimedDelivery(delivery: row.delivery, content: row.content, token: token))
                 }
+            }
+            return claimed
         }
     }
 
@@ -93,20 +96,11 @@ extension InMemoryTables {
         }
         messages[message.id] = message
         accepted[message.organizationID, default: 0] += message.deliveries.count
-        return .created(message.deliveries.map { insert($0, of: message) })
-    }
-
-    private mutating func insert(_ new: NewDelivery, of message: NewMessage) -> Delivery {
-        let delivery = Delivery(
-            id: new.id, messageID: message.id, organizationID: message.organizationID, endpoint: new.endpoint, origin: new.origin,
-            audience: new.audience, trigger: new.trigger, eventID: new.eventID, quoteID: new.quoteID, leadID: new.leadID,
-            stepID: new.stepID, category: message.category, apiKeyID: message.apiKeyID, orderingKey: new.orderingKey,
-            fallbackOf: new.fallbackOf, isDelayedStep: new.isDelayedStep, maxAttempts: new.maxAttempts, deadline: new.deadline,
-            createdAt: message.createdAt, state: new.suppressed == nil ? .pending : .suppressed, reason: new.suppressed, dueAt: new.dueAt,
-            updatedAt: message.createdAt, settledAt: new.suppressed == nil ? nil : message.createdAt)
-        lastNumber += 1
-        rows[new.id] = Row(delivery: delivery, content: new.content, plannedAt: new.dueAt, number: lastNumber)
-        return delivery
+        for (new, delivery) in zip(message.deliveries, message.accepted) {
+            lastNumber += 1
+            rows[new.id] = Row(delivery: delivery, content: new.content, plannedAt: new.dueAt, number: lastNumber)
+        }
+        return .created(message.accepted)
     }
 
     func deliveries(of message: MessageID) -> [Delivery] {
@@ -127,16 +121,21 @@ extension InMemoryTables {
         var turn = lanes.keys.sorted().filter { id in start.map { id > $0 } ?? true }
         turn += lanes.keys.sorted().filter { !turn.contains($0) }
         var claim = Claim()
-        while claim.deliveries.count < request.limit, let organization = turn.first {
+        while claim.deliveries.count + claim.undecodable.count < request.limit, let organization = turn.first {
             turn.removeFirst()
             guard var lane = lanes[organization], !lane.isEmpty else { continue }
             let row = lane.removeFirst()
             lanes[organization] = lane
             turn.append(organization)
             turns[request.channel] = organization
-            claim.deliveries.append(lease(row, until: request.leaseUntil))
+            let claimed = lease(row, until: request.leaseUntil)
+            if spoiled.contains(claimed.delivery.id) {
+                claim.undecodable.append(LeaseReference(deliveryID: claimed.delivery.id, token: claimed.token))
+            } else {
+                claim.deliveries.append(claimed)
+            }
         }
-        claim.isFull = claim.deliveries.count >= request.limit
+        claim.isFull = claim.deliveries.count + claim.undecodable.count >= request.limit
         claim.nextDue = pending { row in
             row.delivery.endpoint.channel == request.channel && row.delivery.lease == nil && row.delivery.dueAt > request.now
                 && row.delivery.dueAt < .distantFuture
@@ -171,6 +170,15 @@ extension InMemoryTables {
         return heads.mapValues(\.delivery.id)
     }
 
+    mutating func release(_ lease: LeaseReference, dueAt: Timestamp?) {
+        _ = change([lease]) { row in
+            row.delivery.lease = nil
+            row.delivery.claimCount = max(0, row.delivery.claimCount - 1)
+            if let dueAt { row.delivery.dueAt = dueAt }
+            return true
+        }
+    }
+
     mutating func change(_ leases: [LeaseReference], by body: (inout Row) -> Bool) -> Set<DeliveryID> {
         var changed: Set<DeliveryID> = []
         for lease in leases {
@@ -186,7 +194,7 @@ extension InMemoryTables {
             switch effect {
             case .none: break
             case .activate:
-                guard row.delivery.dueAt == .distantFuture else { continue }
+                guard row.delivery.dueAt > now else { continue }
                 row.delivery.dueAt = now
                 row.plannedAt = now
                 row.delivery.updatedAt = now
@@ -206,27 +214,5 @@ extension InMemoryTables {
         row.delivery.revision += 1
         rows[id] = row
         take(.cancel, of: id, at: now)
-    }
-}
-
-extension Delivery {
-    /// Stands from now on as `change` says.
-    mutating func take(_ change: DeliveryChange) {
-        state = change.state
-        reason = change.reason
-        dueAt = change.dueAt
-        attemptCount = change.attemptCount
-        recordedAttempts = change.recordedAttempts
-        claimCount = change.claimCount
-        flags = change.flags
-        confirmation = change.confirmation
-        providerMessageID = change.providerMessageID
-        lastError = change.lastError
-        settledAt = change.settledAt
-        maxAttempts = change.maxAttempts ?? maxAttempts
-        deadline = change.deadline ?? deadline
-        updatedAt = change.updatedAt
-        revision += 1
-        if state != .pending { lease = nil }
     }
 }

@@ -1,4 +1,5 @@
 public import AdapterKit
+import GatewayCore
 public import GatewayModel
 import Synchronization
 
@@ -57,7 +58,9 @@ extension InMemoryStore: OutboxReading, DeliveryChanging, StoreMaintaining {
             guard row.delivery.revision == delivery.revision,
                 row.delivery.lease == nil || row.delivery.lease?.token == delivery.lease?.token
             else { return .stale }
-            row.delivery.take(change)
+            let lease = change.state == .pending ? row.delivery.lease : nil
+            row.delivery.apply(change)
+            row.delivery.lease = lease
             tables.rows[delivery.id] = row
             tables.take(change.fallback, of: delivery.id, at: change.updatedAt)
             tables.record(audit)

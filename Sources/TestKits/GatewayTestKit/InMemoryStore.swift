@@ -1,4 +1,4 @@
-import AdapterKit
+public import AdapterKit
 public import GatewayModel
 import Synchronization
 
@@ -18,6 +18,9 @@ public final class InMemoryStore: Sendable {
 
     /// From now on every write throws this error; `nil` lets them succeed again.
     public func failWrites(with error: StoreError?) { tables.withLock { $0.writeFailure = error } }
+
+    /// Makes a delivery's content unreadable: it is handed out as such.
+    public func spoil(_ id: DeliveryID) { tables.withLock { _ = $0.spoiled.insert(id) } }
 
     func write<Value: Sendable>(_ body: (inout InMemoryTables) -> Value) throws(StoreError) -> Value {
         let result: Result<Value, StoreError> = tables.withLock { tables in
@@ -54,6 +57,8 @@ struct InMemoryTables: Sendable {
     var isClosed = false
     var writeFailure: StoreError?
     var rows: [DeliveryID: Row] = [:]
+    /// Whose content cannot be read.
+    var spoiled: Set<DeliveryID> = []
     var lastNumber = 0
     var messages: [MessageID: NewMessage] = [:]
     var messagesByKey: [Key: MessageID] = [:]

@@ -1,9 +1,9 @@
 public import AdapterKit
-import Synchronization
 
 /// A clock that stands still until a test moves it.
 ///
-/// Whoever sleeps goes on when the time is moved to or past their deadline, the earliest deadline first.
+/// Whoever sleeps goes on when the time is moved to or past their deadline, the earliest deadline first. A test waits until somebody sleeps
+/// until the time it expects, and moves there: it never has to guess whether the others have come so far.
 public final class ManualClock: WallClock {
     private struct Sleeper {
         let number: Int
@@ -11,34 +11,28 @@ public final class ManualClock: WallClock {
         let continuation: CheckedContinuation<Bool, Never>
     }
 
-    private struct Watcher {
-        let count: Int
-        let continuation: CheckedContinuation<Void, Never>
-    }
-
     private struct State {
         var now: Timestamp
         var lastNumber = 0
+        var sleepCount = 0
         var sleepers: [Sleeper] = []
         var cancelled: Set<Int> = []
-        var watchers: [Watcher] = []
-
-        /// The watchers whose count is reached.
-        mutating func readyWatchers() -> [Watcher] {
-            let ready = watchers.filter { $0.count <= sleepers.count }
-            watchers.removeAll { $0.count <= sleepers.count }
-            return ready
-        }
     }
 
-    private let state: Mutex<State>
+    private let state: Watched<State>
 
-    public init(now: Timestamp = Timestamp(year: 2026, month: 3, day: 1, hour: 9)) { state = Mutex(State(now: now)) }
+    public init(now: Timestamp = Timestamp(year: 2026, month: 3, day: 1, hour: 9)) { state = Watched(State(now: now)) }
 
     public var now: Timestamp { state.withLock { $0.now } }
 
     /// How many sleep now.
     public var sleeperCount: Int { state.withLock { $0.sleepers.count } }
+
+    /// How often anybody has fallen asleep so far.
+    public var sleepCount: Int { state.withLock { $0.sleepCount } }
+
+    /// When the next sleeper goes on; `nil` while nobody sleeps. Until then nothing goes on by itself.
+    public var nextWake: Timestamp? { state.withLock { $0.sleepers.map { $0.deadline }.min() } }
 
     public func advance(by duration: Duration) { advance(to: now + duration) }
 
@@ -52,6 +46,12 @@ public final class ManualClock: WallClock {
             return woken
         }
         for sleeper in woken { sleeper.continuation.resume(returning: true) }
+    }
+
+    /// Waits until somebody sleeps until exactly that time, and moves the time there.
+    public func advance(toSleeperAt time: Timestamp) async {
+        await waitForSleeper(until: time)
+        advance(to: time)
     }
 
     public func sleep(until deadline: Timestamp) async throws(CancellationError) {
@@ -69,32 +69,23 @@ public final class ManualClock: WallClock {
         if !cameToItsEnd { throw CancellationError() }
     }
 
-    /// Returns once at least `count` sleep at the same time.
-    public func waitForSleepers(count: Int = 1) async {
-        await withCheckedContinuation { continuation in
-            let ready = state.withLock { state in
-                state.watchers.append(Watcher(count: count, continuation: continuation))
-                return state.readyWatchers()
-            }
-            for watcher in ready { watcher.continuation.resume() }
-        }
+    /// Returns once at least `count` sleep at the same time, or when the task is cancelled.
+    public func waitForSleepers(count: Int = 1) async { await state.wait { $0.sleepers.count >= count } }
+
+    /// Returns once somebody sleeps until exactly that time, or when the task is cancelled.
+    public func waitForSleeper(until deadline: Timestamp) async {
+        await state.wait { state in state.sleepers.contains { $0.deadline == deadline } }
     }
 
     private func fallAsleep(_ sleeper: Sleeper) {
-        enum Fate {
-            case asleep([Watcher])
-            case over(Bool)
-        }
-        let fate: Fate = state.withLock { state in
-            if state.cancelled.remove(sleeper.number) != nil { return .over(false) }
-            if sleeper.deadline <= state.now { return .over(true) }
+        let cameToItsEnd = state.withLock { state -> Bool? in
+            if state.cancelled.remove(sleeper.number) != nil { return false }
+            if sleeper.deadline <= state.now { return true }
             state.sleepers.append(sleeper)
-            return .asleep(state.readyWatchers())
+            state.sleepCount += 1
+            return nil
         }
-        switch fate {
-        case .over(let cameToItsEnd): sleeper.continuation.resume(returning: cameToItsEnd)
-        case .asleep(let watchers): for watcher in watchers { watcher.continuation.resume() }
-        }
+        if let cameToItsEnd { sleeper.continuation.resume(returning: cameToItsEnd) }
     }
 
     private func wake(_ number: Int) {

@@ -70,6 +70,16 @@ extension StoreCase {
                 try expectEqual(active.delivery.id, standby.id, "now it is due")
                 try expectEqual(active.delivery.dueAt, trial.at(7), "from the moment of the failure")
             },
+            StoreCase("a failure does not wait for the fallback's own time") { trial in
+                let first = try await trial.accept(trial.mail())
+                var standby = trial.mail("b@example.com", dueAt: trial.at(600))
+                standby.fallbackOf = first.id
+                try await trial.accept(standby)
+                _ = try await trial.store.settle([try await trial.claimOne().failed(at: trial.at(7), fallback: .activate)])
+                let active = try await trial.claimOne(at: trial.at(7)).delivery
+                try expectEqual(active.id, standby.id, "it is due at once")
+                try expectEqual(active.dueAt, trial.at(7), "from the moment of the failure")
+            },
             StoreCase("a success cancels the fallback and what stands by for that") { trial in
                 let first = try await trial.accept(trial.mail())
                 var standby = trial.mail(dueAt: .distantFuture)

@@ -1,3 +1,4 @@
+public import AdapterKit
 public import GatewayModel
 
 /// One promise of a store, with the proof that a store keeps it.
@@ -40,13 +41,17 @@ public struct StoreHarness: Sendable {
     public var open: @Sendable () async throws -> any GatewayStore
     /// Opens again what `store` holds, as after a kill: nothing is settled or handed back before.
     public var reopen: @Sendable (any GatewayStore) async throws -> any GatewayStore
+    /// Makes the stored content of a delivery unreadable, as a failing disk would.
+    public var spoil: @Sendable (DeliveryID, any GatewayStore) async throws -> Void
 
     public init(
         open: @escaping @Sendable () async throws -> any GatewayStore,
-        reopen: @escaping @Sendable (any GatewayStore) async throws -> any GatewayStore
+        reopen: @escaping @Sendable (any GatewayStore) async throws -> any GatewayStore,
+        spoil: @escaping @Sendable (DeliveryID, any GatewayStore) async throws -> Void
     ) {
         self.open = open
         self.reopen = reopen
+        self.spoil = spoil
     }
 }
 
