@@ -80,9 +80,8 @@ struct BridgeBench: Sendable {
         control = DeliveryControl(store: store, channels: channels, clock: clock, observer: feed, wake: wake)
         dispatcher = Dispatcher(
             channels: channels, store: store, gate: gate,
-            reports: ReportIngest(store: store, gate: gate, channels: channels, clock: clock, observer: feed),
-            configuration: DispatchConfiguration(),
-            clock: clock, observer: feed, wake: wake)
+            reports: ReportIngest(store: store, gate: gate, channels: channels, clock: clock, observer: feed, wake: wake),
+            configuration: DispatchConfiguration(), clock: clock, observer: feed, wake: wake)
     }
 
     private func close() async {

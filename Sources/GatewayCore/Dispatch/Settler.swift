@@ -2,7 +2,7 @@ import AdapterKit
 import GatewayModel
 import Synchronization
 
-/// Writes how claims ended, in batches: one gathers while the one before is written.
+/// Writes how claims ended, in batches: one gathers while the one before is written, and under load for a moment.
 ///
 /// Attempts do not wait for the write. What cannot be written is tried again until its lease ends; then it is counted as lost, and the
 /// recovery of the lease tells the delivery's further way.
@@ -93,8 +93,20 @@ final class Settler: Sendable {
         state.withLock { $0.giveUpAt = min($0.giveUpAt, time) }
     }
 
+    /// How long a batch gathers at least after the one before was begun, unless it is full.
+    ///
+    /// A transaction costs the disk's sync and several switches of threads, however few rows it has. The time is the machine's own, not the
+    /// gateway's clock: it only sets how much shares a transaction.
+    private static let gathering = Duration.milliseconds(2)
+
     private func run() async {
+        let pace = ContinuousClock()
+        var begun = pace.now - Self.gathering
         while true {
+            if pace.now < begun + Self.gathering, state.withLock({ (1..<limit).contains($0.gathered.count) }) {
+                try? await pace.sleep(until: begun + Self.gathering)
+            }
+            begun = pace.now
             let (batch, continuations) = state.withLock { state -> ([Work], [CheckedContinuation<Void, Never>]) in
                 let batch = Array(state.gathered.prefix(limit))
                 state.gathered.removeFirst(batch.count)

@@ -171,6 +171,8 @@ extension WatchedStore: StoreMaintaining {
         try await through(.migrations) { () async throws(StoreError) in try await base.migrations() }
     }
 
+    public var statistics: StoreStatistics { base.statistics }
+
     public func close() async { await base.close() }
 }
 
