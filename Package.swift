@@ -127,6 +127,12 @@ let package = Package(
                 .nio, .nioEmbedded, .yams,
             ]),
         .testTarget(
+            name: "GatewayRuntimeTests",
+            dependencies: [
+                "AdapterKit", "EmailAdapter", "WhatsAppAdapter", "WebhookAdapter", "GatewayModel", "GatewayCore", "GatewayTestKit", "QuoteBridge",
+                "GatewayAPI", "GatewayRuntime",
+            ]),
+        .testTarget(
             name: "EndToEndTests",
             dependencies: [
                 "AdapterKit", "CurlTransport", "ProviderSimulators", "Signing", "gatewayd", .log, .nio, .nioPosix, .nioHTTP1, .yams,
