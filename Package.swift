@@ -136,6 +136,12 @@ let package = Package(
                 .hummingbirdTesting, .httpTypes, .jwt, .nio, .nioEmbedded, .yams,
             ]),
         .testTarget(
+            name: "GatewayRuntimeTests",
+            dependencies: [
+                "AdapterKit", "EmailAdapter", "WhatsAppAdapter", "WebhookAdapter", "GatewayModel", "GatewayCore", "GatewayTestKit", "QuoteBridge",
+                "GatewayAPI", "GatewayRuntime",
+            ]),
+        .testTarget(
             name: "EndToEndTests",
             dependencies: [
                 "AdapterKit", "CurlTransport", "ProviderSimulators", "Signing", "WireTestKit", "gatewayd", .log, .nio, .nioPosix, .nioHTTP1,
