@@ -132,13 +132,14 @@ let package = Package(
             name: "GatewayAPITests",
             dependencies: [
                 "AdapterKit", "AdapterContract", "EmailAdapter", "WhatsAppAdapter", "WebhookAdapter", "GatewayModel", "GatewayCore",
-                "GatewayTestKit", "SQLiteStore", "GatewayAPI", "QuoteBridge", "WorkflowEngine", "Signing", .log, .hummingbird,
-                .hummingbirdTesting, .httpTypes, .jwt, .nio, .nioEmbedded, .yams,
+                "GatewayTestKit", "StoreBackends", "SQLiteStore", "GatewayAPI", "QuoteBridge", "WorkflowEngine", "Signing", .log,
+                .hummingbird, .hummingbirdTesting, .httpTypes, .jwt, .nio, .nioEmbedded, .yams,
             ]),
         .testTarget(
             name: "GatewayRuntimeTests",
             dependencies: [
-                "AdapterKit", "EmailAdapter", "WhatsAppAdapter", "WebhookAdapter", "GatewayModel", "GatewayCore", "GatewayTestKit", "QuoteBridge",
+                "AdapterKit", "EmailAdapter", "WhatsAppAdapter", "WebhookAdapter", "GatewayModel", "GatewayCore", "GatewayTestKit",
+                "QuoteBridge",
                 "GatewayAPI", "GatewayRuntime",
             ]),
         .testTarget(

@@ -9,6 +9,7 @@ import HummingbirdTesting
 import Logging
 import QuoteBridge
 import Signing
+import StoreBackends
 import WebhookAdapter
 import WhatsAppAdapter
 import WorkflowEngine
@@ -47,9 +48,9 @@ struct APIBench: Sendable {
 
     private init(_ configuration: APIConfiguration, seen: SeenAnswers) async throws {
         self.seen = seen
-        folder = try TestFolder()
+        folder = try TestFolder(clock: clock)
         let logger = Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
-        disk = try await SQLiteStore(path: folder.path("store.db"), clock: clock, logger: logger)
+        disk = try await folder.store()
         store = disk
         let metrics = Metrics(clock: clock)
         let feed = StatusFeed()

@@ -1,6 +1,7 @@
 import AdapterKit
 import GRDB
 import GatewayModel
+import StoreBackends
 import Testing
 
 @testable import SQLiteStore
