@@ -9,13 +9,20 @@ struct Gateway {
 
     static let engine = "/api/v1/admin/organizations/me/workflow-engine"
 
-    /// Starts providers and daemon; `settings` adds keys to each channel's section.
-    init(email: String = "", whatsapp: String = "", webhook: String = "", more: String = "", seeded: Bool = true) async throws {
+    /// Starts providers and daemon.
+    ///
+    /// - Parameters:
+    ///   - email, whatsapp, webhook: further keys of each channel's section.
+    ///   - smtpPort, whatsappURL: where the channel leads to instead of the stand-in.
+    init(
+        email: String = "", whatsapp: String = "", webhook: String = "", more: String = "", seeded: Bool = true, smtpPort: Int? = nil,
+        whatsappURL: String? = nil
+    ) async throws {
         providers = try await SimulatorSet.start()
         daemon = try await Daemon(
             channels: """
-                email: { host: 127.0.0.1, port: \(providers.smtpPort), security: none, from: "Voorbeeld <hallo@voorbeeld.example>"\(email) }
-                whatsapp: { provider: cloud, baseURL: "\(providers.whatsappURL)", phoneNumberID: "\(providers.whatsappPhoneNumberID)", accessToken: "\(providers.whatsappAccessToken.reveal())", appSecret: "\(providers.whatsappAppSecret.reveal())", verifyToken: "\(providers.whatsappVerifyToken.reveal())"\(whatsapp) }
+                email: { host: 127.0.0.1, port: \(smtpPort ?? providers.smtpPort), security: none, from: "Voorbeeld <hallo@voorbeeld.example>"\(email) }
+                whatsapp: { provider: cloud, baseURL: "\(whatsappURL ?? providers.whatsappURL)", phoneNumberID: "\(providers.whatsappPhoneNumberID)", accessToken: "\(providers.whatsappAccessToken.reveal())", appSecret: "\(providers.whatsappAppSecret.reveal())", verifyToken: "\(providers.whatsappVerifyToken.reveal())"\(whatsapp) }
                 webhook: { secret: "\(providers.webhookSecret.reveal())"\(webhook) }
                 """, more: more, seeded: seeded)
     }
@@ -30,10 +37,11 @@ struct Gateway {
 
     /// Runs `body` on a gateway of its own, and stops it whatever comes.
     static func with(
-        email: String = "", whatsapp: String = "", webhook: String = "", more: String = "", seeded: Bool = true,
-        _ body: (Gateway) async throws -> Void
+        email: String = "", whatsapp: String = "", webhook: String = "", more: String = "", seeded: Bool = true, smtpPort: Int? = nil,
+        whatsappURL: String? = nil, _ body: (Gateway) async throws -> Void
     ) async throws {
-        let gateway = try await Gateway(email: email, whatsapp: whatsapp, webhook: webhook, more: more, seeded: seeded)
+        let gateway = try await Gateway(
+            email: email, whatsapp: whatsapp, webhook: webhook, more: more, seeded: seeded, smtpPort: smtpPort, whatsappURL: whatsappURL)
         do { try await body(gateway) } catch {
             await gateway.stop()
             throw error

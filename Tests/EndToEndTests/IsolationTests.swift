@@ -1,6 +1,7 @@
 import AdapterKit
 import ProviderSimulators
 import Testing
+import WireTestKit
 
 /// One slow or broken provider holds nobody else up: shown by order, not by time.
 @Suite(.serialized)
@@ -55,8 +56,8 @@ struct IsolationTests {
     }
 
     @Test func whileTheMailServerIsGoneEverybodyElseFinishes() async throws {
-        try await Gateway.with(email: ", retry: { initial: 50ms, jitter: 0 }") { gateway in
-            await gateway.providers.smtp.stop()
+        let nobody = try DeafListener(.refused)
+        try await Gateway.with(email: ", retry: { initial: 50ms, jitter: 0 }", smtpPort: nobody.port) { gateway in
             for index in 0..<60 { _ = try await gateway.deliver("email", to: "m\(index)@klant.example") }
             try await finish(30, in: "webhook", gateway)
             try await finish(10, in: "whatsapp", gateway)

@@ -86,11 +86,9 @@ struct MailFaultTests {
     }
 
     @Test func aServerThatIsNotThereIsTriedFiveTimes() async throws {
-        let gone = try await SMTPSimulator.start()
-        let port = gone.port
-        await gone.stop()
+        let nobody = try DeafListener(.refused)
         let daemon = try await Daemon(
-            channels: "email: { host: 127.0.0.1, port: \(port), security: none, from: \"hallo@voorbeeld.example\"\(Self.quick) }")
+            channels: "email: { host: 127.0.0.1, port: \(nobody.port), security: none, from: \"hallo@voorbeeld.example\"\(Self.quick) }")
         let body: JSONValue = ["channel": "email", "to": "a@klant.example", "content": Gateway.content(of: "email")]
         let sent = try await daemon.call("POST", "/api/v1/messages", body)
         let delivery = try await daemon.delivery(sent.json.deliveryIDs[0]) { $0.text("status") == "failed" }

@@ -1,6 +1,7 @@
 import AdapterKit
 import ProviderSimulators
 import Testing
+import WireTestKit
 
 /// Receivers of webhooks that fail in every way, and what the API says of it.
 @Suite(.serialized)
@@ -10,9 +11,7 @@ struct WebhookFaultTests {
     @Test func everyReceiverGetsWhatItDeserves() async throws {
         try await Gateway.with(webhook: Self.quick) { gateway in
             let url = gateway.providers.webhookURL
-            let gone = try await WebhookSimulator.start()
-            let closedPort = gone.port
-            await gone.stop()
+            let nobody = try DeafListener(.refused)
             // Target, standing, each attempt, how often it was called, whether a second copy is possible.
             let rows: [(to: String, standing: String, attempt: String, calls: Int)] = [
                 (url + "/hook", "succeeded after 1", "accepted", 1),
@@ -36,7 +35,7 @@ struct WebhookFaultTests {
                 (url + "/close", "failed attempts_exhausted answer_lost after 3", "answer_lost answer_lost", 3),
                 (url + "/reset", "failed attempts_exhausted answer_lost after 3", "answer_lost answer_lost", 3),
                 (url + "/garbage", "failed attempts_exhausted answer_lost after 3", "answer_lost answer_lost", 3),
-                ("http://127.0.0.1:\(closedPort)/", "failed attempts_exhausted connection after 3", "deferred connection", 0),
+                ("http://127.0.0.1:\(nobody.port)/", "failed attempts_exhausted connection after 3", "deferred connection", 0),
                 // A server that speaks no TLS.
                 (
                     url.replacing("http:", with: "https:") + "/hook", "failed attempts_exhausted connection after 3", "deferred connection",
@@ -93,7 +92,7 @@ struct WebhookFaultTests {
     }
 
     @Test func aReceiverThatNeverAnswersIsGivenUp() async throws {
-        try await Gateway.with(webhook: ", timeout: 1s, retry: { initial: 50ms, jitter: 0, maxAttempts: 2 }, quietTime: 50ms") { gateway in
+        try await Gateway.with(webhook: ", timeout: 3s, retry: { initial: 50ms, jitter: 0, maxAttempts: 2 }, quietTime: 50ms") { gateway in
             let id = try await gateway.deliver("webhook", to: gateway.providers.webhookURL + "/hang")
             let delivery = try await gateway.delivery(id, until: "failed")
             #expect(delivery.standing == "failed attempts_exhausted answer_lost after 2")

@@ -1,6 +1,7 @@
 import AdapterKit
 import ProviderSimulators
 import Testing
+import WireTestKit
 
 /// A WhatsApp provider that fails in every way, and what the API says of it.
 @Suite(.serialized)
@@ -74,8 +75,8 @@ struct WhatsAppFaultTests {
     }
 
     @Test func aProviderThatIsNotThereIsTriedFiveTimes() async throws {
-        try await Gateway.with(whatsapp: Self.quick) { gateway in
-            await gateway.providers.whatsapp.stop()
+        let nobody = try DeafListener(.refused)
+        try await Gateway.with(whatsapp: Self.quick, whatsappURL: "http://127.0.0.1:\(nobody.port)/v23.0") { gateway in
             let id = try await gateway.deliver("whatsapp", to: Self.number)
             let delivery = try await gateway.delivery(id, until: "failed")
             #expect(delivery.standing == "failed attempts_exhausted connection after 5")

@@ -1,5 +1,6 @@
 import AdapterKit
 import Testing
+import WireTestKit
 
 @testable import SMTPTransport
 
@@ -92,13 +93,10 @@ import Testing
     }
 
     @Test func nobodyListens() async throws {
-        let server = ScriptedServer(.init())
-        try await server.start()
-        let port = server.port
-        await server.stop()
+        let nobody = try DeafListener(.refused)
         try await MailBench.with { bench in
             var account = bench.account
-            account.port = port
+            account.port = nobody.port
             let result = try await bench.transport.probe(account)
             #expect(result.summary == "connect at connect")
         }

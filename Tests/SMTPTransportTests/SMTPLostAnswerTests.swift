@@ -32,6 +32,65 @@ import Testing
         try await MailBench.with(script) { bench in try await bench.fails(mail(), as: "protocolViolation at finalDot") }
     }
 
+    @Test(arguments: ["250 2.0.0 tak", "250-2.0.0 taken\r\n", "25"]) func aReplyThatBreaksOffIsNone(part: String) async throws {
+        var script = ScriptedServer.Script()
+        script.react = { command, _, _ in command == "." ? .breakOff(part) : nil }
+        try await MailBench.with(script) { bench in try await bench.fails(mail(), as: "closed at finalDot") }
+        script.react = { command, _, _ in command.hasPrefix("RCPT") ? .breakOff(part) : nil }
+        script.capabilities = []
+        try await MailBench.with(script) { bench in try await bench.fails(mail(), as: "closed at rcpt") }
+    }
+
+    // MARK: - What is not even begun
+
+    @Test func aMailLargerThanAnnouncedIsNotSent() async throws {
+        var script = ScriptedServer.Script()
+        script.capabilities = ["SIZE 1000"]
+        try await MailBench.with(script) { bench in
+            try await bench.fails(mail([UInt8](repeating: 0x78, count: 999)), as: "tooLarge at mail")
+            #expect(bench.server.log.commands == ["EHLO client.test"])
+            // The connection is as good as before.
+            try await bench.accepts(mail([UInt8](repeating: 0x78, count: 998)))
+            #expect(bench.server.log.connections == 1)
+            #expect(bench.server.log.commands.contains("MAIL FROM:<a@example.com> SIZE=1000"))
+        }
+    }
+
+    @Test func anAddressInAnotherScriptIsSentOnlyWhereItIsTaken() async throws {
+        try await MailBench.with { bench in
+            try await bench.fails(mail(to: ["用户@example.com"]), as: "smtputf8Unavailable at mail")
+            #expect(bench.server.log.commands == ["EHLO client.test"])
+        }
+        var script = ScriptedServer.Script()
+        script.capabilities = ["SMTPUTF8", "8BITMIME"]
+        try await MailBench.with(script) { bench in
+            try await bench.accepts(mail("Naar: 用户\r\n", to: ["用户@example.com"]))
+            #expect(bench.server.log.commands.contains("MAIL FROM:<a@example.com> BODY=8BITMIME SMTPUTF8"))
+            #expect(bench.server.log.commands.contains("RCPT TO:<用户@example.com>"))
+        }
+    }
+
+    @Test func aServerThatPipelinesGetsTheWholeEnvelopeAtOnce() async throws {
+        var script = ScriptedServer.Script()
+        script.capabilities = ["PIPELINING"]
+        script.react = { command, _, _ in
+            switch command.prefix(4) {
+            case "MAIL", "RCPT": .wait
+            case "DATA": .sayThenData("250 sender\r\n250 one\r\n550 5.1.1 two\r\n250 three\r\n354 go")
+            default: nil
+            }
+        }
+        try await MailBench.with(script) { bench in
+            guard case .accepted(_, let recipients) = try await bench.send(mail(to: ["a@x.nl", "b@x.nl", "c@x.nl"])) else {
+                Issue.record("it must be accepted")
+                return
+            }
+            #expect(recipients.map(\.recipient) == ["a@x.nl", "b@x.nl", "c@x.nl"])
+            #expect(recipients.map(\.reply.codes) == ["250", "550 5.1.1", "250"])
+            #expect(bench.server.log.messages.count == 1)
+        }
+    }
+
     @Test func garbageAsGreeting() async throws {
         var script = ScriptedServer.Script()
         script.greeting = .say("SSH-2.0-OpenSSH")
@@ -57,11 +116,13 @@ import Testing
     @Test(arguments: [16, 32, 64, 128]) func messagesAroundTheEdgesOfBuffersArriveWhole(kilobytes: Int) async throws {
         try await MailBench.with { bench in
             var wanted: [[UInt8]] = []
-            for size in kilobytes * 1024 - 4...kilobytes * 1024 + 4 {
-                // Every line begins with a dot, so that one has to be doubled wherever the pieces are cut.
-                let lines = Array(repeatElement(Array(".\r\n".utf8), count: size / 3).joined()) + Array("..".utf8.prefix(size % 3))
-                try await bench.accepts(mail(lines))
-                wanted.append(lines + (size % 3 == 0 ? [] : [13, 10]))
+            // Every line begins with a dot and has 64 bytes, so that the pieces are cut at, before and behind dots and line breaks.
+            let line = Array(("." + String(repeating: "y", count: 61) + "\r\n").utf8)
+            for size in kilobytes * 1024 - 3...kilobytes * 1024 + 3 {
+                let rest = Array(repeating: UInt8(ascii: "."), count: size % 64)
+                let text = Array(repeatElement(line, count: size / 64).joined()) + rest
+                try await bench.accepts(mail(text))
+                wanted.append(text + (rest.isEmpty ? [] : [13, 10]))
             }
             #expect(bench.server.log.messages == wanted)
             #expect(bench.server.log.connections == 1)

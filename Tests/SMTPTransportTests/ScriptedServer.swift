@@ -11,6 +11,12 @@ final class ScriptedServer: Sendable {
         case sayThenClose(String)
         case close
         case reset
+        /// These bytes, without an end of line.
+        case breakOff(String)
+        /// No answer yet; a later one may bring it.
+        case wait
+        /// This, and the message is to come.
+        case sayThenData(String)
         /// Nothing, now and from then on.
         case silence
         case sayThenStopReading(String)
@@ -48,6 +54,7 @@ final class ScriptedServer: Sendable {
     let script: Script
     let events: AsyncStream<Event>
     private let tell: AsyncStream<Event>.Continuation
+    private let gate = HoldGate()
     private let state = Mutex(Log())
     private let listener = Mutex<Listener?>(nil)
 
@@ -78,14 +85,8 @@ final class ScriptedServer: Sendable {
         for await event in events where event == wanted { return }
     }
 
-    /// Gives every answer that is held.
-    func release() {
-        let held = state.withLock { log in
-            defer { log.held = [] }
-            return log.held
-        }
-        for answer in held { answer() }
-    }
+    /// Gives every answer that is held, and from then on at once.
+    func release() { gate.open() }
 
     fileprivate func connected(_ number: Int) {
         state.withLock { $0.connections += 1 }
@@ -202,13 +203,22 @@ extension ScriptedServer {
                 context.close(promise: nil)
             case .close: context.close(promise: nil)
             case .reset: context.channel.reset()
+            case .breakOff(let part):
+                context.writeAndFlush(wrapOutboundOut(ByteBuffer(string: part)), promise: nil)
+                context.close(promise: nil)
+            case .wait: break
+            case .sayThenData(let text):
+                message = []
+                say(text, context)
             case .silence: isSilent = true
             case .sayThenStopReading(let text):
                 // With a small window, so that a large message does not vanish into the system's buffers.
                 context.channel.setOption(.socketOption(.so_rcvbuf), value: 4096).whenFailure { _ in }
                 context.channel.setOption(.autoRead, value: false).whenFailure { _ in }
                 say(text, context)
-            case .hold: act(.whenMessages(.max), context)
+            case .hold:
+                let channel = context.channel
+                server.gate.pass { channel.writeAndFlush(ByteBuffer(string: "250 2.0.0 taken\r\n"), promise: nil) }
             case .whenMessages(let count):
                 let channel = context.channel
                 server.hold(until: count) { channel.writeAndFlush(ByteBuffer(string: "250 2.0.0 taken\r\n"), promise: nil) }

@@ -1,7 +1,7 @@
 import Synchronization
 
 /// Keeps reactions back until a test lets them go.
-final class HoldGate: Sendable {
+package final class HoldGate: Sendable {
     private struct State {
         var isOpen = false
         var held: [@Sendable () -> Void] = []
@@ -9,8 +9,10 @@ final class HoldGate: Sendable {
 
     private let state = Mutex(State())
 
+    package init() {}
+
     /// Does it now if the gate is open, else when it opens.
-    func pass(_ action: @escaping @Sendable () -> Void) {
+    package func pass(_ action: @escaping @Sendable () -> Void) {
         let isOpen = state.withLock { state in
             if !state.isOpen { state.held.append(action) }
             return state.isOpen
@@ -19,7 +21,7 @@ final class HoldGate: Sendable {
     }
 
     /// Lets go what is held, in its order, and everything that comes.
-    func open() {
+    package func open() {
         let held = state.withLock { state in
             state.isOpen = true
             defer { state.held = [] }
@@ -29,5 +31,5 @@ final class HoldGate: Sendable {
     }
 
     /// Holds again from now on; what is held stays so.
-    func close() { state.withLock { $0.isOpen = false } }
+    package func close() { state.withLock { $0.isOpen = false } }
 }

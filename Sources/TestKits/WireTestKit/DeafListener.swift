@@ -4,13 +4,16 @@
     import Musl
 #endif
 
-/// A port on loopback behind which nobody reads: the system completes connections, and no byte is ever taken from them.
+/// A port on loopback behind which nobody reads, for as long as this lives.
 ///
-/// It needs no thread, because nothing is done with it. What a client sends fits the system's buffers or waits.
+/// It needs no thread, because nothing is done with it. Where the system completes a connection, what a client sends fits the system's
+/// buffers or waits.
 public final class DeafListener: Sendable {
     public enum Connections: Sendable {
-        /// They are completed.
+        /// They are completed, and no byte is ever taken from them.
         case completed
+        /// They are refused: the port is taken, and nobody listens at it.
+        case refused
         /// They get no answer at all: the queue of the socket is full, and the system drops what comes.
         case dropped
     }
@@ -29,13 +32,12 @@ public final class DeafListener: Sendable {
         address.sin_family = sa_family_t(AF_INET)
         address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
         var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-        let backlog: Int32 = connections == .completed ? 64 : 0
-        let isListening = withUnsafeMutablePointer(to: &address) { pointer in
+        let isThere = withUnsafeMutablePointer(to: &address) { pointer in
             pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { raw in
-                bind(listener, raw, length) == 0 && listen(listener, backlog) == 0 && getsockname(listener, raw, &length) == 0
+                bind(listener, raw, length) == 0 && getsockname(listener, raw, &length) == 0
             }
         }
-        guard isListening else {
+        guard isThere, connections == .refused || listen(listener, connections == .completed ? 64 : 0) == 0 else {
             close(listener)
             throw Unavailable()
         }
