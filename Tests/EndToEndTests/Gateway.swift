@@ -10,14 +10,14 @@ struct Gateway {
     static let engine = "/api/v1/admin/organizations/me/workflow-engine"
 
     /// Starts providers and daemon; `settings` adds keys to each channel's section.
-    init(email: String = "", whatsapp: String = "", webhook: String = "", more: String = "", seeded: Bool = true) async throws {
+    init(email: String = "", whatsapp: String = "", webhook: String = "", more: String = "", seeded: Bool = true, arguments: [String] = []) async throws {
         providers = try await SimulatorSet.start()
         daemon = try await Daemon(
             channels: """
                 email: { host: 127.0.0.1, port: \(providers.smtpPort), security: none, from: "Voorbeeld <hallo@voorbeeld.example>"\(email) }
                 whatsapp: { provider: cloud, baseURL: "\(providers.whatsappURL)", phoneNumberID: "\(providers.whatsappPhoneNumberID)", accessToken: "\(providers.whatsappAccessToken.reveal())", appSecret: "\(providers.whatsappAppSecret.reveal())", verifyToken: "\(providers.whatsappVerifyToken.reveal())"\(whatsapp) }
                 webhook: { secret: "\(providers.webhookSecret.reveal())"\(webhook) }
-                """, more: more, seeded: seeded)
+                """, more: more, seeded: seeded, arguments: arguments)
     }
 
     /// Stops the daemon as an operator would, then the providers; answers the daemon's exit status and log.
