@@ -10,6 +10,8 @@ SWIFT_SOURCES := $(wildcard Sources Tests) Package.swift
 # The tests' peers; META_OPENAPI, when set, names Meta's OpenAPI document for one more check of WhatsApp requests.
 export GATEWAYD_TEST_VENV := $(CURDIR)/.venv
 export GATEWAYD_TEST_TOOLS := $(CURDIR)/.build-tools/bin
+# Hundreds of tests at once would starve one another on a small machine, and then their time limits would speak of the machine.
+export SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH := 8
 ifeq ($(CI),true)
 export GATEWAYD_WARNINGS_AS_ERRORS := 1
 endif

@@ -11,7 +11,8 @@ extension Administration {
         let store = try await SQLiteStore(
             path: configuration.storePath, clock: SystemClock(),
             logger: Logger(label: "gatewayd", factory: { _ in SwiftLogNoOpLogHandler() }),
-            migrate: .apply)
+            // Another command is done in a moment.
+            migrate: .apply, patience: .seconds(10))
         let answer = await Administration(store: store).run(command)
         await store.close()
         return answer

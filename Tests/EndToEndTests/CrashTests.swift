@@ -189,4 +189,58 @@ struct CrashTests {
             #expect(gateway.arrivals(of: id) == 1)
         }
     }
+
+    @Test("case 39: a kill at any moment around the answer leaves nothing of an event, or all of it") func case39() async throws {
+        try await Gateway.with { gateway in
+            var answered: [String: String] = [:]
+            var generator = SystemRandomNumberGenerator()
+            for round in 0..<10 {
+                // Events come in all the time; the kill comes at any moment of one of them.
+                let daemon = gateway.daemon
+                let after = Int.random(in: 0...30, using: &generator)
+                let told = try await withThrowingTaskGroup(of: (String, String)?.self) { group in
+                    for index in 0..<40 {
+                        let id = "r\(round)-\(index)"
+                        group.addTask {
+                            let event = Gateway.sentQuote.merging(["eventId": .string(id)])
+                            guard let answer = try? await daemon.call("POST", "/api/v1/quotes/\(id)/send", event), answer.status == 202 else { return nil }
+                            return (id, answer.json.text("eventId"))
+                        }
+                    }
+                    var told: [String: String] = [:]
+                    var isKilled = false
+                    for try await one in group {
+                        if let (id, eventID) = one { told[id] = eventID }
+                        if !isKilled, told.count >= after {
+                            isKilled = true
+                            await daemon.killHard()
+                        }
+                    }
+                    if !isKilled { await daemon.killHard() }
+                    return told
+                }
+                answered.merge(told) { $1 }
+                try await gateway.daemon.start()
+            }
+            var events: [JSONValue] = []
+            var cursor: String?
+            repeat {
+                let page = try await gateway.daemon.call("GET", "/api/v1/events?limit=500\(cursor.map { "&cursor=\($0)" } ?? "")").json
+                events += page["events"]?.arrayValue ?? []
+                cursor = page["nextCursor"]?.stringValue
+            } while cursor != nil
+            let deliveries = Dictionary(grouping: try await gateway.daemon.deliveries(), by: { $0.text("quoteId") })
+            #expect(Set(events.map { $0.text("quoteId") }) == Set(deliveries.keys), "no message without its event, no event without its messages")
+            for event in events {
+                let ids = (event["decisions"]?.arrayValue ?? []).flatMap { $0["deliveryIds"]?.arrayValue ?? [] }.compactMap(\.stringValue)
+                #expect(ids.count == 2 && Set(ids) == Set((deliveries[event.text("quoteId")] ?? []).map { $0.text("id") }))
+            }
+            #expect(Set(answered.values).isSubset(of: events.map { $0.text("id") }), "what was answered is there")
+            // Told again, each is there once.
+            for (id, eventID) in answered.prefix(20) {
+                let again = try await gateway.daemon.call("POST", "/api/v1/quotes/\(id)/send", Gateway.sentQuote.merging(["eventId": .string(id)]))
+                #expect(again.status == 200 && again.json.text("eventId") == eventID)
+            }
+        }
+    }
 }

@@ -16,12 +16,17 @@ final class Daemon: Sendable {
     let configURL: URL
     let adminToken: String
     let http = CurlTransport(configuration: CurlConfiguration())
+    /// More words for `serve`.
+    private let arguments: [String]
     private let process = Mutex<RunningProcess?>(nil)
 
     /// Writes the configuration, makes the organization and its key, and starts the daemon.
     ///
-    /// - Parameter channels: the channels' section of the configuration, in YAML.
-    init(channels: String, more: String = "", seeded: Bool = true) async throws {
+    /// - Parameters:
+    ///   - channels: the channels' section of the configuration, in YAML.
+    ///   - arguments: more words for `serve`.
+    init(channels: String, more: String = "", seeded: Bool = true, arguments: [String] = []) async throws {
+        self.arguments = arguments
         folder = FileManager.default.temporaryDirectory.appending(path: "gatewayd-\(UUIDBits.version7().text)")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         configURL = folder.appending(path: "gatewayd.yaml")
@@ -73,7 +78,7 @@ final class Daemon: Sendable {
 
     /// Starts the daemon and returns when it answers.
     func start() async throws {
-        let running = try RunningProcess(Self.binary, ["serve", "--config", configURL.path])
+        let running = try RunningProcess(Self.binary, ["serve", "--config", configURL.path] + arguments)
         guard
             let line = await running.errorLine(containing: "\"message\":\"listening\""), let json = try? JSONValue(parsing: line),
             let port = json["port"]?.stringValue.flatMap(Int.init)

@@ -14,9 +14,10 @@ struct Gateway {
     /// - Parameters:
     ///   - email, whatsapp, webhook: further keys of each channel's section.
     ///   - smtpPort, whatsappURL: where the channel leads to instead of the stand-in.
+    ///   - arguments: further arguments of `serve`.
     init(
         email: String = "", whatsapp: String = "", webhook: String = "", more: String = "", seeded: Bool = true, smtpPort: Int? = nil,
-        whatsappURL: String? = nil
+        whatsappURL: String? = nil, arguments: [String] = []
     ) async throws {
         providers = try await SimulatorSet.start()
         daemon = try await Daemon(
@@ -24,7 +25,7 @@ struct Gateway {
                 email: { host: 127.0.0.1, port: \(smtpPort ?? providers.smtpPort), security: none, from: "Voorbeeld <hallo@voorbeeld.example>"\(email) }
                 whatsapp: { provider: cloud, baseURL: "\(whatsappURL ?? providers.whatsappURL)", phoneNumberID: "\(providers.whatsappPhoneNumberID)", accessToken: "\(providers.whatsappAccessToken.reveal())", appSecret: "\(providers.whatsappAppSecret.reveal())", verifyToken: "\(providers.whatsappVerifyToken.reveal())"\(whatsapp) }
                 webhook: { secret: "\(providers.webhookSecret.reveal())"\(webhook) }
-                """, more: more, seeded: seeded)
+                """, more: more, seeded: seeded, arguments: arguments)
     }
 
     /// Stops the daemon as an operator would, then the providers; answers the daemon's exit status and log.

@@ -11,12 +11,17 @@ import Synchronization
 final class SQLiteLock: Sendable {
     private let descriptor: Mutex<Int32?>
 
-    init(path: String) throws(StoreError) {
+    /// - Parameter patience: how long to wait for another process to let go; blocks the thread.
+    init(path: String, patience: Duration = .zero) throws(StoreError) {
         let file = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
         guard file >= 0 else { throw errno == ENOSPC || errno == EROFS ? .full : .unavailable }
-        guard flock(file, LOCK_EX | LOCK_NB) == 0 else {
-            close(file)
-            throw .schema("Another process has the store open. Stop it first: an SQLite store serves one daemon at a time.")
+        let end = ContinuousClock.now + patience
+        while flock(file, LOCK_EX | LOCK_NB) != 0 {
+            guard ContinuousClock.now < end else {
+                close(file)
+                throw .schema("Another process has the store open. Stop it first: an SQLite store serves one daemon at a time.")
+            }
+            usleep(20_000)
         }
         descriptor = Mutex(file)
     }

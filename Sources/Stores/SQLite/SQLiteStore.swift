@@ -19,11 +19,15 @@ public final class SQLiteStore: Sendable {
     /// Opens the store at `path`, and makes it when there is none.
     ///
     /// Throws `schema` when another process has the store open, or when the schema is not one this daemon can use.
-    public init(path: String, clock: any WallClock, logger: Logger, migrate: SQLiteMigration = .apply) async throws(StoreError) {
+    ///
+    /// - Parameter patience: how long to wait for another process that has the store open.
+    public init(
+        path: String, clock: any WallClock, logger: Logger, migrate: SQLiteMigration = .apply, patience: Duration = .zero
+    ) async throws(StoreError) {
         let opened: Result<Opened, StoreError> = await withCheckedContinuation { continuation in
             // Opening waits for the disk, which no cooperative thread may do.
             DispatchQueue.global().async {
-                continuation.resume(returning: Result { () throws(StoreError) in try Opened(path: path, now: clock.now, migrate: migrate) })
+                continuation.resume(returning: Result { () throws(StoreError) in try Opened(path: path, now: clock.now, migrate: migrate, patience: patience) })
             }
         }
         let parts = try opened.get()
@@ -49,8 +53,8 @@ private struct Opened: Sendable {
     let readers: SQLiteReaders
     let lock: SQLiteLock
 
-    init(path: String, now: Timestamp, migrate: SQLiteMigration) throws(StoreError) {
-        lock = try SQLiteLock(path: path + ".lock")
+    init(path: String, now: Timestamp, migrate: SQLiteMigration, patience: Duration) throws(StoreError) {
+        lock = try SQLiteLock(path: path + ".lock", patience: patience)
         do throws(StoreError) {
             let (queue, connection) = try Self.open(path, isReader: false) { connection throws(StoreError) in
                 // What is synced at each commit is not lost; NORMAL would lose the last commits at a power cut.

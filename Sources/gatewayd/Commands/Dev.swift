@@ -21,6 +21,8 @@ struct Dev: AsyncParsableCommand {
         logger.logLevel = .warning
         let folder = try DevFolder(path: data)
         let simulators = try await SimulatorSet.start()
+        // Links name the port, so it has to be known before anything listens on it.
+        let port = port == 0 ? try freePort() : port
         let (listening, announce) = AsyncStream.makeStream(of: Int.self)
         let runtime: GatewayRuntime
         do {
@@ -35,9 +37,10 @@ struct Dev: AsyncParsableCommand {
             throw ExitCode.badConfiguration
         }
         let story = Task {
-            for await port in listening {
-                try await tell(port: port, folder: folder, runtime: runtime, simulators: simulators)
-                return
+            do {
+                for await port in listening { return try await tell(port: port, folder: folder, runtime: runtime, simulators: simulators) }
+            } catch let error where !(error is CancellationError) {
+                printError("gatewayd: the demonstration ended early: \(error)")
             }
         }
         defer { story.cancel() }
@@ -72,6 +75,24 @@ struct Dev: AsyncParsableCommand {
             Stop with Ctrl-C.
             """)
     }
+}
+
+/// A port that nobody has just now.
+private func freePort() throws -> Int {
+    let socket = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+    defer { close(socket) }
+    var address = sockaddr_in()
+    address.sin_family = sa_family_t(AF_INET)
+    address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+    var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+    let isBound = withUnsafeMutablePointer(to: &address) { pointer in
+        pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { bind(socket, $0, length) == 0 && getsockname(socket, $0, &length) == 0 }
+    }
+    guard isBound else {
+        printError("gatewayd: there is no free port")
+        throw ExitCode.failure
+    }
+    return Int(UInt16(bigEndian: address.sin_port))
 }
 
 /// Writes to standard output at once, also when it is no terminal.
