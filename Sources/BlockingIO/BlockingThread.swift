@@ -80,11 +80,13 @@ public final class BlockingThread: SerialExecutor, @unchecked Sendable {
     private func launch() {
         // The thread keeps the executor alive; it lets go when it ends.
         let me = Unmanaged.passRetained(self)
-        let status = pthread_create(&thread, nil, { context in
-            guard let context else { return nil }
-            Unmanaged<BlockingThread>.fromOpaque(context).takeRetainedValue().run()
-            return nil
-        }, me.toOpaque())
+        let status = pthread_create(
+            &thread, nil,
+            { context in
+                guard let context else { return nil }
+                Unmanaged<BlockingThread>.fromOpaque(context).takeRetainedValue().run()
+                return nil
+            }, me.toOpaque())
         precondition(status == 0, "the system gives no further thread")
         pthread_detach(thread)
         isRunning = true

@@ -11,7 +11,8 @@ public struct BridgeConfiguration: Hashable, Sendable {
     public var tokenLifetime: Duration
 
     public init(
-        publicBaseURL: String = "http://localhost", apiBaseURL: String = "http://localhost", isLegacyEnabled: Bool = true, locale: String = "nl-NL",
+        publicBaseURL: String = "http://localhost", apiBaseURL: String = "http://localhost", isLegacyEnabled: Bool = true,
+        locale: String = "nl-NL",
         tokenLifetime: Duration = .seconds(30 * 86_400)
     ) {
         self.publicBaseURL = publicBaseURL

@@ -28,7 +28,9 @@ struct QuoteFields {
     var validUntil: Timestamp? { text("validUntil").flatMap { Timestamp($0) } }
     var isOptedIn: Bool { json["whatsappOptedIn"]?.boolValue ?? true }
 
-    var facts: LeadFacts { LeadFacts(source: text("leadSource"), serviceType: text("leadServiceType"), pipelineStage: text("pipelineStage")) }
+    var facts: LeadFacts {
+        LeadFacts(source: text("leadSource"), serviceType: text("leadServiceType"), pipelineStage: text("pipelineStage"))
+    }
     var lead: Contact { Contact(email: text("consumerEmail"), phone: text("consumerPhone")) }
     var agent: Contact { Contact(email: text("agentEmail"), phone: text("agentPhone")) }
 

@@ -43,7 +43,8 @@ public final class SigningKey: Sendable {
         var signature = [UInt8](repeating: 0, count: count)
         let digest = algorithm == .rsaSHA256 ? EVP_sha256() : nil
         let isSigned =
-            EVP_DigestSignInit(context, nil, digest, nil, key) == 1 && EVP_DigestSign(context, &signature, &count, message, message.count) == 1
+            EVP_DigestSignInit(context, nil, digest, nil, key) == 1
+            && EVP_DigestSign(context, &signature, &count, message, message.count) == 1
         precondition(isSigned, "signing failed")
         signature.removeLast(signature.count - count)
         return signature

@@ -23,7 +23,8 @@ struct APIClient {
         if let token { headers.append(HTTPHeader("Authorization", "Bearer \(token)")) }
         if body != nil { headers.append(HTTPHeader("Content-Type", "application/json")) }
         let request = HTTPRequest(
-            method: method, url: base + path, headers: headers, body: body?.bytes ?? [], maximumReplyBytes: 16 << 20, isIdempotent: method != "POST",
+            method: method, url: base + path, headers: headers, body: body?.bytes ?? [], maximumReplyBytes: 16 << 20,
+            isIdempotent: method != "POST",
             network: .trusted)
         switch try await transport.send(request) {
         case .failure(let failure):

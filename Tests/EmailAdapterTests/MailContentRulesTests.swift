@@ -68,6 +68,8 @@ import Testing
             AdapterKit.Attachment(filename: "f", contentType: "application/pdf", bytes: [UInt8](repeating: 0, count: count))
         }
         #expect(MailContentRules.fault(ofSize: MailContent(subject: "s", text: "t", attachments: [file(18 << 20)])) == nil)
-        #expect(MailContentRules.fault(ofSize: MailContent(subject: "s", text: "t", attachments: [file(10 << 20), file(9 << 20)]))?.path == "content")
+        #expect(
+            MailContentRules.fault(ofSize: MailContent(subject: "s", text: "t", attachments: [file(10 << 20), file(9 << 20)]))?.path
+                == "content")
     }
 }

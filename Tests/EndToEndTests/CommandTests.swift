@@ -15,9 +15,13 @@ struct CommandTests {
 
     @Test func wrongUsageEndsWith2() async throws {
         try await with { command in
-            for words in [["serv"], ["serve"], ["migrate", "down", "--config"], ["keys", "create", "--config", "--name", "n"], ["adapters", "describe", "fax"]] {
-                let (status, output, errors) = await (try RunningProcess(
-                    Daemon.binary, words.flatMap { $0 == "--config" ? [$0, command.configURL.path] : [$0] })).result()
+            for words in [
+                ["serv"], ["serve"], ["migrate", "down", "--config"], ["keys", "create", "--config", "--name", "n"],
+                ["adapters", "describe", "fax"],
+            ] {
+                let (status, output, errors) = await
+                    (try RunningProcess(
+                        Daemon.binary, words.flatMap { $0 == "--config" ? [$0, command.configURL.path] : [$0] })).result()
                 #expect(status == 2 && output.isEmpty && !errors.isEmpty, "\(words): \(status)")
             }
             #expect(try await command.run("serve", "--config", "--roles", "api,cook").status == 2)
@@ -44,13 +48,16 @@ struct CommandTests {
 
     @Test func keysAndOrganizationsAreMadeListedAndRevoked() async throws {
         try await with { command in
-            let made = try await command.run("organizations", "create", "--config", "--id", Self.organization, "--name", "Dak BV", "--locale", "nl-NL")
+            let made = try await command.run(
+                "organizations", "create", "--config", "--id", Self.organization, "--name", "Dak BV", "--locale", "nl-NL")
             #expect(made.status == 0 && made.lines == [Self.organization])
             let again = try await command.run("organizations", "create", "--config", "--id", Self.organization, "--name", "Dak BV")
             #expect(again.status == 2 && again.output.isEmpty && again.errors.contains("exists already"))
-            let key = try await command.run("keys", "create", "--config", "--organization", Self.organization, "--name", "q", "--role", "quotes")
+            let key = try await command.run(
+                "keys", "create", "--config", "--organization", Self.organization, "--name", "q", "--role", "quotes")
             #expect(key.status == 0 && key.lines.count == 1 && !key.output.contains(" "), "the token alone")
-            let wrong = try await command.run("keys", "create", "--config", "--organization", Self.organization, "--name", "q", "--role", "king")
+            let wrong = try await command.run(
+                "keys", "create", "--config", "--organization", Self.organization, "--name", "q", "--role", "king")
             #expect(wrong.status == 2 && wrong.errors.contains("admin, quotes, sender, viewer, operator"))
             let listed = try await command.run("keys", "list", "--config")
             #expect(listed.lines.count == 1 && !listed.output.contains(key.lines[0]))
@@ -70,7 +77,8 @@ struct CommandTests {
         try await with { command in
             let planned = try await command.run("migrate", "plan", "--config")
             #expect(planned.status == 0 && planned.lines.count == 5)
-            #expect(planned.lines.first == "001  001_outbox  pending" && planned.lines.last == "090  090_workflow_engine_foundation  pending")
+            #expect(
+                planned.lines.first == "001  001_outbox  pending" && planned.lines.last == "090  090_workflow_engine_foundation  pending")
             #expect(!FileManager.default.fileExists(atPath: command.folder.path + "/gatewayd.db"), "a plan touches nothing")
             let unverified = try await command.run("migrate", "verify", "--config")
             #expect(unverified.status == 1 && unverified.errors.contains("There is no store yet"))
@@ -85,7 +93,9 @@ struct CommandTests {
             _ = try await command.run("organizations", "create", "--config", "--id", Self.organization, "--name", "Dak BV")
 
             let refused = try await command.run("migrate", "down", "--to", "089", "--config")
-            #expect(refused.status == 2 && refused.errors.contains("would take back 090_workflow_engine_foundation") && refused.errors.contains("--approve"))
+            #expect(
+                refused.status == 2 && refused.errors.contains("would take back 090_workflow_engine_foundation")
+                    && refused.errors.contains("--approve"))
             #expect(try await command.run("migrate", "verify", "--config").status == 0, "nothing was changed")
             let impossible = try await command.run("migrate", "down", "--to", "0", "--approve", "--config")
             #expect(impossible.status == 2 && impossible.errors.contains("001_outbox cannot be taken back"))
@@ -95,7 +105,9 @@ struct CommandTests {
             let lacking = try await command.run("migrate", "verify", "--config")
             #expect(lacking.status == 1 && lacking.errors.contains("090_workflow_engine_foundation"))
             #expect(try await command.run("migrate", "apply", "--config").status == 0)
-            #expect(try await command.run("organizations", "list", "--config").lines == ["\(Self.organization)  Dak BV"], "the rest is as it was")
+            #expect(
+                try await command.run("organizations", "list", "--config").lines == ["\(Self.organization)  Dak BV"],
+                "the rest is as it was")
         }
     }
 
@@ -114,7 +126,10 @@ struct CommandTests {
             let before = try await command.run("check", "--config")
             #expect(before.status == 1)
             let lines = before.lines.map { $0.split(separator: "  ").prefix(2).joined(separator: " ") }
-            #expect(lines == ["ok configuration", "ok store", "ok migrations", "FAIL channel email", "warn channel whatsapp", "warn channel webhook"])
+            #expect(
+                lines == [
+                    "ok configuration", "ok store", "ok migrations", "FAIL channel email", "warn channel whatsapp", "warn channel webhook",
+                ])
             #expect(before.output.contains("5 will be applied at the start"))
             let verifying = try String(contentsOf: command.configURL, encoding: .utf8).replacing(".db\"", with: ".db\", migrate: verify")
             try verifying.write(to: command.configURL, atomically: true, encoding: .utf8)

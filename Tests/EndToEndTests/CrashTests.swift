@@ -203,7 +203,8 @@ struct CrashTests {
                         let id = "r\(round)-\(index)"
                         group.addTask {
                             let event = Gateway.sentQuote.merging(["eventId": .string(id)])
-                            guard let answer = try? await daemon.call("POST", "/api/v1/quotes/\(id)/send", event), answer.status == 202 else { return nil }
+                            guard let answer = try? await daemon.call("POST", "/api/v1/quotes/\(id)/send", event), answer.status == 202
+                            else { return nil }
                             return (id, answer.json.text("eventId"))
                         }
                     }
@@ -230,7 +231,9 @@ struct CrashTests {
                 cursor = page["nextCursor"]?.stringValue
             } while cursor != nil
             let deliveries = Dictionary(grouping: try await gateway.daemon.deliveries(), by: { $0.text("quoteId") })
-            #expect(Set(events.map { $0.text("quoteId") }) == Set(deliveries.keys), "no message without its event, no event without its messages")
+            #expect(
+                Set(events.map { $0.text("quoteId") }) == Set(deliveries.keys),
+                "no message without its event, no event without its messages")
             for event in events {
                 let ids = (event["decisions"]?.arrayValue ?? []).flatMap { $0["deliveryIds"]?.arrayValue ?? [] }.compactMap(\.stringValue)
                 #expect(ids.count == 2 && Set(ids) == Set((deliveries[event.text("quoteId")] ?? []).map { $0.text("id") }))
@@ -238,7 +241,8 @@ struct CrashTests {
             #expect(Set(answered.values).isSubset(of: events.map { $0.text("id") }), "what was answered is there")
             // Told again, each is there once.
             for (id, eventID) in answered.prefix(20) {
-                let again = try await gateway.daemon.call("POST", "/api/v1/quotes/\(id)/send", Gateway.sentQuote.merging(["eventId": .string(id)]))
+                let again = try await gateway.daemon.call(
+                    "POST", "/api/v1/quotes/\(id)/send", Gateway.sentQuote.merging(["eventId": .string(id)]))
                 #expect(again.status == 200 && again.json.text("eventId") == eventID)
             }
         }

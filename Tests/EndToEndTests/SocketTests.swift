@@ -49,7 +49,8 @@ struct SocketTests {
     @Test func aBodyWithoutALengthIsReadUpToTheLimit() async throws {
         try await Gateway.with { gateway in
             let socket = try await TestSocket(port: gateway.daemon.port)
-            let head = "POST /api/v1/suppressions HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer \(gateway.daemon.adminToken)\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
+            let head =
+                "POST /api/v1/suppressions HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer \(gateway.daemon.adminToken)\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
             let small = #"{"channel":"email","endpoint":"a@b.example"}"#
             try await socket.write(head + "\(String(small.utf8.count, radix: 16))\r\n\(small)\r\n0\r\n\r\n")
             #expect(try await socket.answer().status == 201)
@@ -63,7 +64,10 @@ struct SocketTests {
         }
     }
 
-    @Test(arguments: ["NONSENSE\r\n\r\n", "GET /healthz HTTP/9.9\r\n\r\n", "\u{0}\u{1}\u{2}\r\n\r\n", "POST /api/v1/messages HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n"])
+    @Test(arguments: [
+        "NONSENSE\r\n\r\n", "GET /healthz HTTP/9.9\r\n\r\n", "\u{0}\u{1}\u{2}\r\n\r\n",
+        "POST /api/v1/messages HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n",
+    ])
     func whatIsNoHTTPLeavesTheDaemonAsItWas(bytes: String) async throws {
         try await Gateway.with { gateway in
             let socket = try await TestSocket(port: gateway.daemon.port)

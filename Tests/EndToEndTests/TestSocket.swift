@@ -17,7 +17,8 @@ final class TestSocket: Sendable {
     private let pump: Task<Void, Never>
 
     init(port: Int) async throws {
-        channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton).connect(host: "127.0.0.1", port: port) { channel in
+        channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton).connect(host: "127.0.0.1", port: port) {
+            channel in
             channel.eventLoop.makeCompletedFuture { try NIOAsyncChannel<ByteBuffer, ByteBuffer>(wrappingChannelSynchronously: channel) }
         }
         let (input, bytes) = AsyncStream.makeStream(of: UInt8.self)
@@ -65,7 +66,8 @@ final class TestSocket: Sendable {
     func answer() async throws -> Answer {
         let head = try await text(until: "\r\n\r\n")
         let status = head.split(separator: " ").dropFirst().first.flatMap { Int($0) } ?? 0
-        let length = head.lowercased().split(separator: "\r\n").first { $0.hasPrefix("content-length:") }
+        let length =
+            head.lowercased().split(separator: "\r\n").first { $0.hasPrefix("content-length:") }
             .flatMap { Int($0.dropFirst(15).filter { !$0.isWhitespace }) } ?? 0
         var body: [UInt8] = []
         if length > 0 {

@@ -40,8 +40,10 @@ import Testing
 
     @Test func verifiesTheFirstSignatureOfRFC8032() throws {
         let key = try #require(Hex.decode("d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a"))
-        let signature = try #require(Hex.decode(
-            "e5564300c360ac729086e2cc806e828a84877f1eb8e5d974d873e065224901555fb8821590a33bacc61e39701cf9b46bd25bf5f0595bbe24655141438e7a100b"))
+        let signature = try #require(
+            Hex.decode(
+                "e5564300c360ac729086e2cc806e828a84877f1eb8e5d974d873e065224901555fb8821590a33bacc61e39701cf9b46bd25bf5f0595bbe24655141438e7a100b"
+            ))
         #expect(Ed25519.isValid(signature, for: [], publicKey: key))
         #expect(!Ed25519.isValid(signature, for: [0], publicKey: key))
     }

@@ -104,7 +104,7 @@ enum MIMEEncoding {
             if length(bytes) <= (payload.isEmpty ? room() : 60) {
                 append(bytes)
             } else {
-                character.unicodeScalars.forEach { append(Array(String($0).utf8)) }
+                for scalar in character.unicodeScalars { append(Array(String(scalar).utf8)) }
             }
         }
         finishWord()

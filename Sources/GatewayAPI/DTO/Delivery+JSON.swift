@@ -11,7 +11,8 @@ extension Delivery {
             "leadId": leadID.map { .string($0.text) }, "origin": .string(origin.rawValue), "status": .string(shownState(at: now).rawValue),
             "confirmation": JSONValue(confirmation?.rawValue), "flags": .array(flags.names.map { .string($0) }),
             "reason": reason.map { .string($0.rawValue) }, "attemptCount": JSONValue(attemptCount), "maxAttempts": JSONValue(maxAttempts),
-            "notBefore": dueAt == .distantFuture ? .null : JSONValue(dueAt), "createdAt": JSONValue(createdAt), "updatedAt": JSONValue(updatedAt),
+            "notBefore": dueAt == .distantFuture ? .null : JSONValue(dueAt), "createdAt": JSONValue(createdAt),
+            "updatedAt": JSONValue(updatedAt),
             "settledAt": settledAt.map { JSONValue($0) }, "providerMessageId": providerMessageID.map { .string($0) },
             "lastError": lastError?.json,
         ])

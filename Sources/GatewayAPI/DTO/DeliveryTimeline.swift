@@ -16,7 +16,9 @@ struct DeliveryTimeline {
         for attempt in attempts {
             entries.append(Entry(at: attempt.endedAt ?? attempt.startedAt, kind: "attempt", text: Self.sentence(attempt)))
         }
-        for stored in reports { entries.append(Entry(at: stored.report.at, kind: "report", text: "Reported \(stored.report.kind.rawValue).")) }
+        for stored in reports {
+            entries.append(Entry(at: stored.report.at, kind: "report", text: "Reported \(stored.report.kind.rawValue)."))
+        }
         if let settledAt = delivery.settledAt {
             let reason = delivery.reason.map { ": \($0.rawValue)" } ?? ""
             entries.append(Entry(at: settledAt, kind: "settled", text: "Came to stand as \(delivery.state.rawValue)\(reason)."))

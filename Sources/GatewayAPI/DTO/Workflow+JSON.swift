@@ -17,7 +17,8 @@ extension Step {
     var json: JSONValue {
         .record([
             "id": JSONValue(id), "trigger": .string(trigger), "channel": .string(channel.rawValue), "audience": .string(audience.rawValue),
-            "action": .string(action), "stepOrder": JSONValue(stepOrder), "delayMinutes": JSONValue(delayMinutes), "enabled": .bool(enabled),
+            "action": .string(action), "stepOrder": JSONValue(stepOrder), "delayMinutes": JSONValue(delayMinutes),
+            "enabled": .bool(enabled),
             "recipientConfig": recipients?.json, "templateSubject": templateSubject.map { .string($0) },
             "templateBody": templateBody.map { .string($0) }, "whatsappTemplate": whatsappTemplate, "orderPerQuote": .bool(orderPerQuote),
             "stopOnReply": .bool(stopOnReply),
@@ -27,7 +28,8 @@ extension Step {
     /// The flat form, which knows nothing of workflows.
     var flatJSON: JSONValue {
         .record([
-            "trigger": .string(trigger), "channel": .string(channel.rawValue), "audience": .string(audience.rawValue), "enabled": .bool(enabled),
+            "trigger": .string(trigger), "channel": .string(channel.rawValue), "audience": .string(audience.rawValue),
+            "enabled": .bool(enabled),
             "delayMinutes": JSONValue(delayMinutes), "templateSubject": templateSubject.map { .string($0) },
             "templateText": templateBody.map { .string($0) },
         ])
@@ -49,7 +51,8 @@ extension AssignmentRule {
     var json: JSONValue {
         .record([
             "id": JSONValue(id), "workflowId": JSONValue(workflowID), "name": .string(name), "enabled": .bool(enabled),
-            "priority": JSONValue(priority), "leadSource": leadSource.map { .string($0) }, "leadServiceType": leadServiceType.map { .string($0) },
+            "priority": JSONValue(priority), "leadSource": leadSource.map { .string($0) },
+            "leadServiceType": leadServiceType.map { .string($0) },
             "pipelineStage": pipelineStage.map { .string($0) }, "createdAt": JSONValue(createdAt), "updatedAt": JSONValue(updatedAt),
         ])
     }
@@ -79,7 +82,8 @@ extension Lead {
 extension Resolution {
     var json: JSONValue {
         .record([
-            "workflow": workflow?.json, "resolutionSource": .string(source.rawValue), "overrideMode": overrideMode.map { .string($0.rawValue) },
+            "workflow": workflow?.json, "resolutionSource": .string(source.rawValue),
+            "overrideMode": overrideMode.map { .string($0.rawValue) },
             "matchedRuleId": matchedRuleID.map { JSONValue($0) },
         ])
     }

@@ -31,7 +31,8 @@ enum ErrorCode: String, CaseIterable, Sendable {
         case .forbidden: .forbidden
         case .notFound: .notFound
         case .methodNotAllowed: .methodNotAllowed
-        case .conflict, .idempotencyConflict, .tokenConflict, .tooLate, .invalidTransition, .quoteAlreadyAccepted, .quoteAlreadyRejected: .conflict
+        case .conflict, .idempotencyConflict, .tokenConflict, .tooLate, .invalidTransition, .quoteAlreadyAccepted, .quoteAlreadyRejected:
+            .conflict
         case .quoteExpired: .gone
         case .preconditionFailed: .preconditionFailed
         case .payloadTooLarge: .contentTooLarge

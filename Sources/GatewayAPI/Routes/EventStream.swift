@@ -23,7 +23,9 @@ struct EventStream {
     }
 
     /// Lets `look` write at once, after each piece of news and at each heartbeat, where it writes nothing but the beat.
-    @concurrent mutating func send(after news: some AsyncSequence<some Sendable, Never> & Sendable, look: @concurrent (inout EventStream) async throws -> Void) async throws {
+    @concurrent mutating func send(
+        after news: some AsyncSequence<some Sendable, Never> & Sendable, look: @concurrent (inout EventStream) async throws -> Void
+    ) async throws {
         try await look(&self)
         try await each(of: news) { stream, _ in try await look(&stream) }
     }
@@ -56,14 +58,16 @@ struct EventStream {
 
 extension Response {
     /// An answer that goes on for as long as the caller listens.
-    static func events(clock: any WallClock, _ write: @escaping @concurrent @Sendable (inout EventStream) async throws -> Void) -> Response {
+    static func events(clock: any WallClock, _ write: @escaping @concurrent @Sendable (inout EventStream) async throws -> Void) -> Response
+    {
         let body = ResponseBody { writer in
             var stream = EventStream(writer, clock: clock)
             // A reader who left is the ordinary end of a stream.
             try? await write(&stream)
             try await writer.finish(nil)
         }
-        return Response(status: .ok, headers: [.contentType: "text/event-stream", .cacheControl: "no-store", .xAccelBuffering: "no"], body: body)
+        return Response(
+            status: .ok, headers: [.contentType: "text/event-stream", .cacheControl: "no-store", .xAccelBuffering: "no"], body: body)
     }
 }
 

@@ -24,14 +24,18 @@ public struct DeliveryFactory: Sendable {
             rendered = try Self.normalize(content, form: channel.descriptor.contentForm, path: prefix + "content", acceptedAt: acceptedAt)
         } catch { faults.append(contentsOf: error.list) }
         if let endpoint, let rendered {
-            faults += channel.adapter.preflight(rendered, to: endpoint).map { Fault($0.path == "to" ? prefix + "to" : "\(prefix)content.\($0.path)", $0.message) }
+            faults += channel.adapter.preflight(rendered, to: endpoint).map {
+                Fault($0.path == "to" ? prefix + "to" : "\(prefix)content.\($0.path)", $0.message)
+            }
         }
         guard faults.isEmpty, let endpoint, let rendered else { throw Faults(faults) }
         return (channel, endpoint, rendered)
     }
 
     /// Content in the form it is stored in: checked, and for data with the time that receivers are told.
-    public static func normalize(_ content: JSONValue, form: ContentForm, path: String, acceptedAt: Timestamp) throws(Faults) -> RenderedContent {
+    public static func normalize(_ content: JSONValue, form: ContentForm, path: String, acceptedAt: Timestamp) throws(Faults)
+        -> RenderedContent
+    {
         switch form {
         case .mail: return RenderedContent(try MailContent(json: content, path: path).json)
         case .chat: return RenderedContent(try ChatContent(json: content, path: path).json)

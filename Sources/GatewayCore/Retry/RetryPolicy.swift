@@ -1,6 +1,5 @@
 import AdapterKit
 
-
 /// How long to wait between tries, and how many there may be.
 public struct RetryPolicy: Hashable, Sendable {
     /// Tries that count, the first among them.
@@ -16,7 +15,8 @@ public struct RetryPolicy: Hashable, Sendable {
     public var deadline: Duration
 
     public init(
-        maxAttempts: Int = 5, initial: Duration = .seconds(60), multiplier: Double = 2, cap: Duration = .seconds(3600), jitter: Double = 0.1,
+        maxAttempts: Int = 5, initial: Duration = .seconds(60), multiplier: Double = 2, cap: Duration = .seconds(3600),
+        jitter: Double = 0.1,
         deadline: Duration = .seconds(86_400)
     ) {
         self.maxAttempts = maxAttempts

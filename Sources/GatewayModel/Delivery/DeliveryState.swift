@@ -45,8 +45,11 @@ public struct DeliveryFlags: OptionSet, Hashable, Sendable {
 
     /// The names shown to callers, in the order of the contract.
     public var names: [String] {
-        [(.bounced, "bounced"), (.complained, "complained"), (.undelivered, "undelivered"), (.lateReport, "lateReport"), (.possibleDuplicate, "possibleDuplicate")]
-            .filter { contains($0.0) }.map { (pair: (DeliveryFlags, String)) in pair.1 }
+        [
+            (.bounced, "bounced"), (.complained, "complained"), (.undelivered, "undelivered"), (.lateReport, "lateReport"),
+            (.possibleDuplicate, "possibleDuplicate"),
+        ]
+        .filter { contains($0.0) }.map { (pair: (DeliveryFlags, String)) in pair.1 }
     }
 }
 

@@ -1,4 +1,3 @@
-
 /// Why a decision or a delivery is as it is: a closed set, the same word everywhere.
 public enum Reason: String, Hashable, Sendable, CaseIterable {
     // Of decisions, and of deliveries.

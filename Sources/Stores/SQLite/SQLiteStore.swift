@@ -27,7 +27,10 @@ public final class SQLiteStore: Sendable {
         let opened: Result<Opened, StoreError> = await withCheckedContinuation { continuation in
             // Opening waits for the disk, which no cooperative thread may do.
             DispatchQueue.global().async {
-                continuation.resume(returning: Result { () throws(StoreError) in try Opened(path: path, now: clock.now, migrate: migrate, patience: patience) })
+                continuation.resume(
+                    returning: Result { () throws(StoreError) in
+                        try Opened(path: path, now: clock.now, migrate: migrate, patience: patience)
+                    })
             }
         }
         let parts = try opened.get()

@@ -19,7 +19,8 @@ public struct TestFolder: Sendable {
     public func path(_ name: String) -> String { url.appendingPathComponent(name + ".db").path }
 
     public func store(_ name: String = "store", migrate: SQLiteMigration = .apply) async throws -> SQLiteStore {
-        try await SQLiteStore(path: path(name), clock: clock, logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }), migrate: migrate)
+        try await SQLiteStore(
+            path: path(name), clock: clock, logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }), migrate: migrate)
     }
 
     public func copy(_ name: String, to other: String) throws {

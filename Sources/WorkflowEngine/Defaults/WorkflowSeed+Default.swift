@@ -10,10 +10,12 @@ extension WorkflowSeed {
                 stepOrder: (index + 1) * 10, templateSubject: text.subject, templateBody: text.body)
         }
         let workflow = Workflow(
-            id: .make(), workflowKey: DefaultWorkflow.key, name: language == .english ? "Default" : "Standaard", steps: steps, createdAt: now,
+            id: .make(), workflowKey: DefaultWorkflow.key, name: language == .english ? "Default" : "Standaard", steps: steps,
+            createdAt: now,
             updatedAt: now)
         let rule = AssignmentRule(
-            id: .make(), workflowID: workflow.id, name: language == .english ? "All leads" : "Alle leads", priority: 1_000_000, createdAt: now,
+            id: .make(), workflowID: workflow.id, name: language == .english ? "All leads" : "Alle leads", priority: 1_000_000,
+            createdAt: now,
             updatedAt: now)
         return WorkflowSeed(workflows: [workflow], rules: [rule])
     }

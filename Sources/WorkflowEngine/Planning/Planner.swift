@@ -59,7 +59,11 @@ private struct Planning {
             for step in steps where step.enabled {
                 if plan(step, place) { continue }
                 // A text that cannot be rendered gives way to the legacy mail, once.
-                if legacyTaken { record(place, .none, .renderFailed, step: step) } else { sendLegacy(row, place, reason: .renderFailed, step: step) }
+                if legacyTaken {
+                    record(place, .none, .renderFailed, step: step)
+                } else {
+                    sendLegacy(row, place, reason: .renderFailed, step: step)
+                }
                 legacyTaken = true
             }
         }
@@ -81,7 +85,8 @@ private struct Planning {
             return true
         }
         let attachments = step.audience == .lead && channel.descriptor.contentForm == .mail ? input.attachments : []
-        let subject = step.templateSubject ?? DefaultWorkflow.subject(of: input.trigger, audience: step.audience.rawValue, in: input.language)
+        let subject =
+            step.templateSubject ?? DefaultWorkflow.subject(of: input.trigger, audience: step.audience.rawValue, in: input.language)
         let templates = ContentTemplates(
             form: channel.descriptor.contentForm, subject: subject, body: step.templateBody, chatTemplate: step.whatsappTemplate,
             dataType: input.trigger)
@@ -91,7 +96,8 @@ private struct Planning {
             record(place, .suppressed, .emptyContent, step: step)
             return true
         case .content(let content):
-            return send(content, to: recipients, on: channel, place: place, origin: .workflow, outcome: .enqueued, reason: .ruleEnabled, step: step)
+            return send(
+                content, to: recipients, on: channel, place: place, origin: .workflow, outcome: .enqueued, reason: .ruleEnabled, step: step)
         }
     }
 
@@ -123,7 +129,8 @@ private struct Planning {
         for recipient in recipients {
             guard let endpoint = try? channel.endpoint(from: recipient) else { continue }
             guard endpoints.insert(endpoint).inserted else { continue }
-            guard let checked = try? factory.check(channel: channel.name, to: recipient, content: json, path: "", acceptedAt: input.now) else {
+            guard let checked = try? factory.check(channel: channel.name, to: recipient, content: json, path: "", acceptedAt: input.now)
+            else {
                 return false
             }
             let delivery = NewDelivery(
@@ -134,7 +141,8 @@ private struct Planning {
                 deadline: factory.deadline(channel, dueAt: dueAt, expiresAt: nil), dueAt: dueAt)
             plan.messages.append(
                 NewMessage(
-                    id: .make(), organizationID: input.organizationID, apiKeyID: input.apiKeyID, createdAt: input.now, deliveries: [delivery]))
+                    id: .make(), organizationID: input.organizationID, apiKeyID: input.apiKeyID, createdAt: input.now,
+                    deliveries: [delivery]))
             deliveries.append(delivery.id)
         }
         if deliveries.isEmpty {
@@ -211,7 +219,8 @@ extension Plan {
     /// The plan after the gate was asked: decisions whose every delivery is suppressed say so.
     public func passing(_ gated: [NewMessage]) -> Plan {
         let suppressed = Dictionary(
-            gated.flatMap(\.deliveries).compactMap { delivery in delivery.suppressed.map { (delivery.id, $0) } }, uniquingKeysWith: { first, _ in first })
+            gated.flatMap(\.deliveries).compactMap { delivery in delivery.suppressed.map { (delivery.id, $0) } },
+            uniquingKeysWith: { first, _ in first })
         var plan = Plan(decisions: decisions, messages: gated)
         for index in plan.decisions.indices where !plan.decisions[index].deliveryIDs.isEmpty {
             let reasons = plan.decisions[index].deliveryIDs.compactMap { suppressed[$0] }

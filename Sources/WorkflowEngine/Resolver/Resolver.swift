@@ -16,7 +16,8 @@ public struct LeadFacts: Hashable, Sendable {
     /// These facts, and where one is missing the one that was known before.
     public func completed(by lead: Lead?) -> LeadFacts {
         LeadFacts(
-            source: source ?? lead?.source, serviceType: serviceType ?? lead?.serviceType, pipelineStage: pipelineStage ?? lead?.pipelineStage)
+            source: source ?? lead?.source, serviceType: serviceType ?? lead?.serviceType,
+            pipelineStage: pipelineStage ?? lead?.pipelineStage)
     }
 }
 
@@ -31,7 +32,8 @@ public struct Resolution: Hashable, Sendable {
     public var note: String?
 
     public init(
-        workflow: Workflow? = nil, source: ResolutionSource, overrideMode: OverrideMode? = nil, matchedRuleID: RuleID? = nil, note: String? = nil
+        workflow: Workflow? = nil, source: ResolutionSource, overrideMode: OverrideMode? = nil, matchedRuleID: RuleID? = nil,
+        note: String? = nil
     ) {
         self.workflow = workflow
         self.source = source
@@ -65,7 +67,8 @@ public enum Resolver {
     }
 
     private static func matches(_ rule: AssignmentRule, _ facts: LeadFacts) -> Bool {
-        matches(rule.leadSource, facts.source) && matches(rule.leadServiceType, facts.serviceType) && matches(rule.pipelineStage, facts.pipelineStage)
+        matches(rule.leadSource, facts.source) && matches(rule.leadServiceType, facts.serviceType)
+            && matches(rule.pipelineStage, facts.pipelineStage)
     }
 
     /// A blank matcher is any; a set one never matches a missing fact.

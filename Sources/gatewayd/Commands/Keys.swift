@@ -73,7 +73,8 @@ struct Organizations: AsyncParsableCommand {
 
         func run() async throws {
             try await administer(
-                .createOrganization(id: try organizationID(id), name: name, locale: locale, isSeeded: !isUnseeded), try configurationOption.load())
+                .createOrganization(id: try organizationID(id), name: name, locale: locale, isSeeded: !isUnseeded),
+                try configurationOption.load())
         }
     }
 
