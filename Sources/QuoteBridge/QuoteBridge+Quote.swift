@@ -18,7 +18,7 @@ extension QuoteBridge {
 
     /// The token that links of this event's messages carry: the quote's own, else the event's, else for a quote that is sent a new one.
     func token(_ event: QuoteEvent, _ before: Quote?) throws(BridgeError) -> String? {
-        guard event.isAboutQuote else { return nil }
+        guard event.isAboutQuote else { return before.flatMap(publicToken) }
         if let given = event.publicToken {
             if let known = before?.tokenHash, known != SHA256.digest(Array(given.utf8)) { throw .tokenConflict }
             return given

@@ -41,7 +41,8 @@ final class Daemon: Sendable {
         \(more)
         """.write(to: configURL, atomically: true, encoding: .utf8)
         _ = try await Self.run(
-            ["organizations", "create", "--config", configURL.path, "--id", Self.organization, "--name", "Voorbeeld BV"] + (seeded ? [] : ["--no-seed"]))
+            ["organizations", "create", "--config", configURL.path, "--id", Self.organization, "--name", "Voorbeeld BV"]
+                + (seeded ? [] : ["--no-seed"]))
         adminToken = try await Self.run(
             ["keys", "create", "--config", configURL.path, "--organization", Self.organization, "--name", "test", "--role", "admin"])
         try await start()
@@ -64,7 +65,9 @@ final class Daemon: Sendable {
     static func run(_ arguments: [String]) async throws -> String {
         let process = try RunningProcess(binary, arguments)
         let (status, output, errors) = await process.result()
-        guard status == 0 else { throw Failure(description: "gatewayd \(arguments.joined(separator: " ")) ended with \(status): \(errors)") }
+        guard status == 0 else {
+            throw Failure(description: "gatewayd \(arguments.joined(separator: " ")) ended with \(status): \(errors)")
+        }
         return output.trimmingCharacters(in: .whitespacesAndNewlines)
     }
 
@@ -95,9 +98,13 @@ final class Daemon: Sendable {
     }
 
     /// Asks the daemon to stop; answers its exit status and what it logged.
-    func stop() async -> (status: Int32, log: String) {
+    func stop(signals: Int = 1) async -> (status: Int32, log: String) {
         guard let running = process.withLock({ $0 }) else { return (0, "") }
-        kill(running.pid, SIGTERM)
+        for signal in 0..<signals {
+            // Two signals at once would be one.
+            if signal > 0 { _ = await running.errorLine(containing: "\"message\":\"stopping\"") }
+            kill(running.pid, SIGTERM)
+        }
         let (status, _, errors) = await running.result()
         await http.shutdown()
         try? FileManager.default.removeItem(at: folder)
@@ -143,7 +150,9 @@ final class Daemon: Sendable {
         while true {
             let now = try await deliveries(query)
             if isDone(now) { return now }
-            guard clock.now < end else { throw Failure(description: "still after a minute: \(now.map { $0["status"]?.stringValue ?? "?" })") }
+            guard clock.now < end else {
+                throw Failure(description: "still after a minute: \(now.map { $0["status"]?.stringValue ?? "?" })")
+            }
         }
     }
 }

@@ -1,5 +1,6 @@
 import AdapterKit
 import Foundation
+import ProviderSimulators
 import Testing
 
 /// The daemon as a process: what it logs, what it serves by role, and what commands do beside it.
@@ -8,17 +9,23 @@ struct ServingTests {
     @Test func commandsWorkBesideARunningDaemon() async throws {
         try await Gateway.with { gateway in
             let config = gateway.daemon.configURL.path
-            let token = try await Daemon.run(["keys", "create", "--config", config, "--organization", Daemon.organization, "--name", "v", "--role", "viewer"])
+            let token = try await Daemon.run([
+                "keys", "create", "--config", config, "--organization", Daemon.organization, "--name", "v", "--role", "viewer",
+            ])
             #expect(try await gateway.daemon.call("GET", "/api/v1/deliveries", token: token).status == 200)
             #expect(try await gateway.daemon.call("GET", "/api/v1/audit", token: token).status == 403)
-            let id = try #require(try await Daemon.run(["keys", "list", "--config", config]).split(separator: "\n").first { $0.hasSuffix("  v") })
+            let id = try #require(
+                try await Daemon.run(["keys", "list", "--config", config]).split(separator: "\n").first { $0.hasSuffix("  v") })
             _ = try await Daemon.run(["keys", "revoke", String(id.prefix { $0 != " " }), "--config", config])
             #expect(try await gateway.daemon.call("GET", "/api/v1/deliveries", token: token).status == 401)
             #expect(try await Daemon.run(["organizations", "list", "--config", config]) == "\(Daemon.organization)  Voorbeeld BV")
             for action in ["plan", "apply", "verify"] {
-                #expect(try await Daemon.run(["migrate", action, "--config", config]).contains("090_workflow_engine_foundation  applied"), "\(action)")
+                #expect(
+                    try await Daemon.run(["migrate", action, "--config", config]).contains("090_workflow_engine_foundation  applied"),
+                    "\(action)")
             }
-            let down = await (try RunningProcess(Daemon.binary, ["migrate", "down", "--to", "89", "--approve", "--config", config])).result()
+            let down = await (try RunningProcess(Daemon.binary, ["migrate", "down", "--to", "89", "--approve", "--config", config]))
+                .result()
             #expect(down.0 == 2 && down.2.contains("Another process has the store open"))
             let second = await (try RunningProcess(Daemon.binary, ["serve", "--config", config])).result()
             #expect(second.0 == 1 && second.2.contains("Another process has the store open"))
@@ -35,7 +42,9 @@ struct ServingTests {
             #expect(told.contains("Sent email to the lead for quote_sent: a step of workflow \"default\" is enabled."))
             let json = try JSONValue(parsing: try await Daemon.run(words + ["--json"]))
             #expect(json["rule"]?.text("workflowKey") == "default")
-            let lost = await (try RunningProcess(Daemon.binary, ["explain", "quote", "q-9", "--url", gateway.daemon.url, "--token", gateway.daemon.adminToken])).result()
+            let lost = await
+                (try RunningProcess(
+                    Daemon.binary, ["explain", "quote", "q-9", "--url", gateway.daemon.url, "--token", gateway.daemon.adminToken])).result()
             #expect(lost.0 == 1 && lost.2.contains("nothing here by that name"))
             let mute = await (try RunningProcess(Daemon.binary, ["explain", "quote", "q-1"], environment: [:])).result()
             #expect(mute.0 == 2)
@@ -68,6 +77,16 @@ struct ServingTests {
         for secret in ["geheim@", "bounce@", "klant.example", "31612345678", "Onderwerp", "Inhoud", "Jan Jansen", token, publicToken] {
             #expect(!log.contains(secret), "\(secret)")
         }
+    }
+
+    @Test func aSecondSignalEndsItAtOnce() async throws {
+        let gateway = try await Gateway(more: "shutdown: { grace: 10m }")
+        gateway.providers.smtp.setScript([SMTPRule(at: .finalDot, .fault(.hang))])
+        _ = try await gateway.message("email", to: "a@klant.example", ["subject": "S", "text": "T"])
+        _ = try await gateway.daemon.deliveries { $0.first?.text("status") == "processing" }
+        let (status, _) = await gateway.daemon.stop(signals: 2)
+        #expect(status == 1)
+        await gateway.providers.stop()
     }
 
     @Test func aNodeThatOnlyDispatchesAnswersItsProbes() async throws {
