@@ -131,6 +131,7 @@ public final class GatewayRuntime: Service {
             try await withGracefulShutdownHandler {
                 try await group.run()
             } onGracefulShutdown: {
+                self.logger.notice("stopping")
                 Task { await group.triggerGracefulShutdown() }
             }
         } catch {

@@ -18,7 +18,7 @@ extension QuoteBridge {
 
     /// The token that links of this event's messages carry: the quote's own, else the event's, else for a quote that is sent a new one.
     func token(_ event: QuoteEvent, _ before: Quote?) throws(BridgeError) -> String? {
-        guard event.isAboutQuote else { return nil }
+        guard event.isAboutQuote else { return before.flatMap(publicToken) }
         if let given = event.publicToken {
             if let known = before?.tokenHash, known != SHA256.digest(Array(given.utf8)) { throw .tokenConflict }
             return given
@@ -59,12 +59,15 @@ extension QuoteBridge {
                 id: id, organizationID: stored.organizationID, state: .sent, number: "", fields: .object([:]),
                 sentApiKeyID: stored.apiKeyID,
                 createdAt: now, updatedAt: now)
-        quote.number = fields.text("quoteNumber") ?? quote.number
-        quote.leadID = stored.leadID ?? quote.leadID
-        quote.totalCents = fields.totalCents ?? quote.totalCents
-        quote.currency = fields.text("currency") ?? quote.currency
-        quote.validUntil = fields.validUntil ?? quote.validUntil
-        quote.fields = fields.remembered
+        // What a customer has accepted or rejected stays as they saw it.
+        if !quote.state.isClosed {
+            quote.number = fields.text("quoteNumber") ?? quote.number
+            quote.leadID = stored.leadID ?? quote.leadID
+            quote.totalCents = fields.totalCents ?? quote.totalCents
+            quote.currency = fields.text("currency") ?? quote.currency
+            quote.validUntil = fields.validUntil ?? quote.validUntil
+            quote.fields = fields.remembered
+        }
         quote.updatedAt = now
         let happenedAt = event.occurredAt ?? now
         switch event.trigger {

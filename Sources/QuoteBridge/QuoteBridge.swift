@@ -76,9 +76,11 @@ public struct QuoteBridge: Sendable {
 
     private static let mostRounds = 50
 
+    /// What is known of the quote that an event is about, or that another event names as its subject: then only if it is the same lead's.
     func quote(_ event: QuoteEvent, _ organizationID: OrganizationID) async throws(BridgeError) -> Quote? {
-        guard event.isAboutQuote, let quoteID = event.quoteID else { return nil }
-        return try await stored { () throws(StoreError) in try await store.quote(quoteID, organizationID: organizationID) }
+        guard let quoteID = event.quoteID else { return nil }
+        let quote = try await stored { () throws(StoreError) in try await store.quote(quoteID, organizationID: organizationID) }
+        return event.isAboutQuote || quote?.leadID == event.leadID ? quote : nil
     }
 
     private func answer(_ event: StoredEvent, _ decisions: [Decision], isDuplicate: Bool) async throws(BridgeError) -> PublishAnswer {

@@ -108,8 +108,14 @@ final class Daemon: Sendable {
     }
 
     /// Asks the daemon to stop and takes its folder away; answers its exit status and what it logged.
-    func stop() async -> (status: Int32, log: String) {
-        signal(SIGTERM)
+    ///
+    /// - Parameter signals: how often it is asked.
+    func stop(signals: Int = 1) async -> (status: Int32, log: String) {
+        for number in 0..<signals {
+            // Two signals at once would be one.
+            if number > 0, let running = process.withLock({ $0 }) { _ = await running.errorLine(containing: "\"message\":\"stopping\"") }
+            signal(SIGTERM)
+        }
         let (status, errors) = await ended()
         await http.shutdown()
         try? FileManager.default.removeItem(at: folder)

@@ -1,5 +1,6 @@
 import AdapterKit
 import Foundation
+import ProviderSimulators
 import Testing
 
 /// The daemon as a process: what it logs, what it serves by role, and what commands do beside it.
@@ -76,6 +77,16 @@ struct ServingTests {
         for secret in ["geheim@", "bounce@", "klant.example", "31612345678", "Onderwerp", "Inhoud", "Jan Jansen", token, publicToken] {
             #expect(!log.contains(secret), "\(secret)")
         }
+    }
+
+    @Test func aSecondSignalEndsItAtOnce() async throws {
+        let gateway = try await Gateway(more: "shutdown: { grace: 10m }")
+        gateway.providers.smtp.setScript([SMTPRule(at: .finalDot, .fault(.hang))])
+        _ = try await gateway.message("email", to: "a@klant.example", ["subject": "S", "text": "T"])
+        _ = try await gateway.daemon.deliveries { $0.first?.text("status") == "processing" }
+        let (status, _) = await gateway.daemon.stop(signals: 2)
+        #expect(status == 1)
+        await gateway.providers.stop()
     }
 
     @Test func aNodeThatOnlyDispatchesAnswersItsProbes() async throws {

@@ -31,6 +31,14 @@ struct Client: Sendable {
     let client: any TestClientProtocol
     let seen: SeenAnswers
 
+    /// The status of a call that is not held against the document.
+    func status(_ method: Method, _ path: String, as token: String, _ body: JSONValue?) async throws -> Int {
+        let headers: HTTPFields = [.authorization: "Bearer \(token)", .contentType: "application/json"]
+        return try await client.execute(uri: path, method: method, headers: headers, body: body.map { ByteBuffer(bytes: $0.bytes) }) {
+            $0.status.code
+        }
+    }
+
     /// Status and body of a call that is not held against the document.
     func raw(_ path: String, as token: String) async throws -> (status: Int, text: String) {
         try await client.execute(uri: path, method: .get, headers: [.authorization: "Bearer \(token)"]) {

@@ -179,6 +179,14 @@ struct BridgeBench: Sendable {
     /// Makes the store's disk full, or takes that back.
     func setDiskFull(_ isFull: Bool) async throws { try await script("PRAGMA max_page_count = \(isFull ? 1 : 1_000_000)") }
 
+    /// How many statements ran so far, on all connections.
+    func statements() async throws -> Int {
+        var count = try await disk.writer.write { connection throws(StoreError) in connection.executions }
+        // The readers take turns.
+        for _ in 0..<3 { count += try await disk.readers.read { connection throws(StoreError) in connection.executions } }
+        return count
+    }
+
     /// Does to the store's file what nobody should do.
     func script(_ text: String) async throws {
         try await disk.writer.write { connection throws(StoreError) in try connection.script(text) }

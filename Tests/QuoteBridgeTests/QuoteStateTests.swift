@@ -56,6 +56,23 @@ import WorkflowEngine
         }
     }
 
+    @Test func anotherEventOfTheLeadKnowsTheQuoteItNames() async throws {
+        try await BridgeBench.with { bench in
+            try await bench.setWorkflow([
+                step("quote_question_asked", .whatsapp, body: "{{lead.name}} {{quote.number}} {{links.view}}")
+            ])
+            let token = try #require(try await bench.publish(Self.sent).publicToken)
+            let question: JSONValue = ["subjectId": "q-1", "leadId": "l-1"]
+            #expect(try await bench.publish("quote_question_asked", over: question).words == ["whatsapp lead enqueued rule_enabled"])
+            let chats = try await bench.deliveries { $0.channel = .whatsapp }
+            #expect(try await bench.text(of: try #require(chats.first)) == "Jan de Vries 2026-7 https://portal.example/quote/\(token)")
+            #expect(try await quote(bench).state == .sent)
+            // Of another lead it is told nothing.
+            let stranger: JSONValue = ["subjectId": "q-1", "leadId": "l-2"]
+            #expect(try await bench.publish("quote_question_asked", over: stranger).words == ["whatsapp lead none missing_phone"])
+        }
+    }
+
     @Test func aTokenIsKeptHashedAndSealedAndNowhereElse() async throws {
         try await BridgeBench.with { bench in
             // A rule whose text has no link, so that the token stands in no message.
