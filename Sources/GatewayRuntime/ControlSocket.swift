@@ -8,10 +8,12 @@ public import ServiceLifecycle
 /// Lets commands reach a running daemon: a Unix socket beside the store's file, one JSON command and one JSON answer a connection.
 ///
 /// Whoever may write the file's folder may use it; it is made with mode 0600.
-public struct ControlSocket: Service {
+public struct ControlSocket: Service, CustomStringConvertible {
     private let path: String
     private let administration: Administration
     private let logger: Logger
+
+    public var description: String { "control socket" }
 
     init(path: String, administration: Administration, logger: Logger) {
         self.path = path

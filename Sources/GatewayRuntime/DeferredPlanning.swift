@@ -3,9 +3,12 @@ import QuoteBridge
 import ServiceLifecycle
 
 /// Looks again at events whose decisions could not be taken, until they can.
-struct DeferredPlanning: Service {
+struct DeferredPlanning: Service, CustomStringConvertible {
     let bridge: QuoteBridge
     let clock: any WallClock
+
+    /// Services are logged by their description, and all of the gateway hangs on the bridge.
+    var description: String { "deferred planning" }
 
     func run() async throws {
         await cancelWhenGracefulShutdown {

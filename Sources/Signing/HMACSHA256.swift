@@ -3,7 +3,7 @@ import COpenSSL
 /// A key for HMAC-SHA256 (RFC 2104), made ready once and used for many messages.
 ///
 /// It keeps the two hash states into which the padded key has already gone, so that a short message costs two blocks less.
-public struct HMACSHA256: Sendable {
+public struct HMACSHA256: Sendable, CustomStringConvertible, CustomReflectable {
     private let inner: SHA256_CTX
     private let outer: SHA256_CTX
 
@@ -20,6 +20,10 @@ public struct HMACSHA256: Sendable {
         SHA256_Update(&state, block.map { $0 ^ pad }, block.count)
         return state
     }
+
+    /// Nothing: the states tell as much as the key.
+    public var description: String { "HMAC-SHA256 key" }
+    public var customMirror: Mirror { Mirror(self, children: []) }
 
     /// The code of the parts as if they were one message, 32 bytes long.
     public func code(for parts: [UInt8]...) -> [UInt8] {

@@ -14,6 +14,14 @@ import Testing
         #expect(!key.isValid(code, for: Array("what do ya want for nothing!".utf8)))
     }
 
+    @Test func aKeyShowsNothingOfItself() {
+        let key = HMACSHA256(key: Array("Jefe".utf8))
+        var dumped = ""
+        dump(key, to: &dumped)
+        #expect(["\(key)", String(reflecting: key), dumped].allSatisfy { !$0.contains("SHA256state") && !$0.contains("h:") })
+        #expect(Mirror(reflecting: key).children.isEmpty)
+    }
+
     @Test func makesTheUUIDOfRFC9562() {
         #expect(Hex.encode(UUIDv5.make(namespace: UUIDv5.dns, name: Array("www.example.com".utf8))) == "2ed6657de927568b95e12665a8aea6a2")
     }
