@@ -125,12 +125,14 @@ private struct Planning {
         guard let json = try? content.json() else { return false }
         let dueAt = input.now + .seconds(60 * Int64(step.map { origin == .workflow ? $0.delayMinutes : 0 } ?? 0))
         var endpoints: Set<Endpoint> = []
-        var deliveries: [DeliveryID] = []
+        var messages: [NewMessage] = []
         for recipient in recipients {
             guard let endpoint = try? channel.endpoint(from: recipient) else { continue }
             guard endpoints.insert(endpoint).inserted else { continue }
-            guard let checked = try? factory.check(channel: channel.name, to: recipient, content: json, path: "", acceptedAt: input.now)
-            else {
+            let checked: (Channel, Endpoint, RenderedContent)
+            do { checked = try factory.check(channel: channel.name, to: recipient, content: json, path: "", acceptedAt: input.now) } catch {
+                // A recipient that may not be reached keeps the others from nothing; content that cannot be carried is everybody's.
+                if error.list.allSatisfy({ $0.path == "to" }) { continue }
                 return false
             }
             let delivery = NewDelivery(
@@ -139,16 +141,16 @@ private struct Planning {
                 orderingKey: step?.orderPerQuote == true ? input.quoteID.map { "quote:\($0)" } : nil,
                 isDelayedStep: dueAt > input.now, maxAttempts: channel.policy.retry.maxAttempts,
                 deadline: factory.deadline(channel, dueAt: dueAt, expiresAt: nil), dueAt: dueAt)
-            plan.messages.append(
+            messages.append(
                 NewMessage(
                     id: .make(), organizationID: input.organizationID, apiKeyID: input.apiKeyID, createdAt: input.now,
                     deliveries: [delivery]))
-            deliveries.append(delivery.id)
         }
-        if deliveries.isEmpty {
+        plan.messages += messages
+        if messages.isEmpty {
             record(place, .none, .invalidAddress, step: step)
         } else {
-            record(place, outcome, reason, step: step, deliveries: deliveries)
+            record(place, outcome, reason, step: step, deliveries: messages.flatMap(\.deliveries).map(\.id))
         }
         return true
     }

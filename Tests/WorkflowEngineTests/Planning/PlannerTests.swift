@@ -158,6 +158,18 @@ import WorkflowEngine
         #expect(subjects == ["first", "second"] && deliveries(plan).map(\.isDelayedStep) == [false, true])
     }
 
+    @Test func aRecipientThatMayNotBeReachedKeepsTheOthersFromNothing() {
+        func hooks(_ urls: [String]) -> Plan {
+            plan([step(DecisionTable.quoteSent, .webhook, .custom, body: "{}", recipients: RecipientConfig(customEndpoints: urls))])
+        }
+        let some = hooks(["https://a.b/", "https://10.0.0.1/", "https://c.d/"])
+        #expect(answers(some).last == "webhook custom enqueued rule_enabled")
+        let told = deliveries(some).filter { $0.endpoint.channel == .webhook }
+        #expect(told.map(\.endpoint.address) == ["https://a.b/", "https://c.d/"])
+        #expect(some.decisions.last?.deliveryIDs == told.map(\.id))
+        #expect(answers(hooks(["https://10.0.0.1/"])).last == "webhook custom none invalid_address")
+    }
+
     @Test("case 37: and further channels, other triggers, recipients once each") func further() {
         let urls = RecipientConfig(customEndpoints: ["https://a.b/", "https://A.b/"])
         let hooked = plan([step(DecisionTable.quoteSent, .webhook, .custom, body: "{}", recipients: urls)])

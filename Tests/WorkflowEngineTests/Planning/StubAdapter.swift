@@ -33,6 +33,9 @@ struct StubHook: ChannelAdapter {
     init() {}
     init(settings: AdapterSettings, environment: AdapterEnvironment) throws(Faults) {}
     static func endpoint(from address: String) throws(EndpointError) -> Endpoint { try WorkflowEngineTests.endpoint(.webhook, address) }
+    func preflight(_ content: RenderedContent, to endpoint: Endpoint) -> [ContentFault] {
+        endpoint.address.contains("//10.") ? [Fault("to", "is not an address that may be called")] : []
+    }
     func deliver(_ request: DeliveryRequest) async throws(CancellationError) -> DeliveryOutcome { .accepted(Acceptance()) }
     func probe() async throws(CancellationError) -> DeliveryOutcome { .accepted(Acceptance()) }
 }
