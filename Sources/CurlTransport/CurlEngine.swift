@@ -70,7 +70,8 @@ final class CurlEngine {
 
     private func cancel(_ id: UInt64) {
         guard let easy = handles[id], let transfer = running[easy] else { return }
-        end(transfer, nil)
+        // Of what had left already the caller must hear that it may have arrived.
+        end(transfer, transfer.mayHaveArrived ? .failure(HTTPFailure(.closed, mayHaveArrived: true, "the request was cut off")) : nil)
     }
 
     private func finishEnded() {

@@ -77,7 +77,13 @@ final class SMTPConnection: ChannelInboundHandler {
     }
 
     private func abort(_ job: SMTPJob) {
-        if self.job === job { die() }
+        guard self.job === job else { return job.complete(.cancelled) }
+        if session.phase == .finalDot {
+            finish(.failed(MailFailure(.closed, "the try was cut off"), in: .finalDot))
+        } else {
+            job.complete(.cancelled)
+        }
+        die()
     }
 
     private func retire() {

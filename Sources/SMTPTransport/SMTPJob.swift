@@ -94,10 +94,8 @@ final class SMTPJob: Sendable {
         continuation?.resume(returning: outcome)
     }
 
-    /// Ends the job as cancelled, and the connection that is busy with it.
+    /// Ends the job as cancelled. Of one that a connection has, the connection says how it ends: only it knows whether the final dot is out.
     func cancel() {
-        let connection = state.withLock { $0.connection }
-        complete(.cancelled)
-        connection?.abort(self)
+        if let connection = state.withLock({ $0.connection }) { connection.abort(self) } else { complete(.cancelled) }
     }
 }

@@ -19,7 +19,11 @@ struct EndingTests {
             let task = Task { try await transport.send(.to(server.url)) }
             for await _ in came.stream {}
             task.cancel()
-            await #expect(throws: CancellationError.self) { try await task.value }
+            // The connection stood; whether a byte of the request had left is the transport's to know.
+            switch await task.result {
+            case .success(let result): #expect(result.summary == "closed, may have arrived")
+            case .failure(let error): #expect(error is CancellationError)
+            }
             for await _ in gone.stream {}
         }
         await server.stop()
@@ -41,7 +45,7 @@ struct EndingTests {
             let tasks = (0..<8).map { _ in Task { try await bench.send(bench.request()) } }
             try await bench.sees(8)
             for task in tasks.prefix(4) { task.cancel() }
-            for task in tasks.prefix(4) { await #expect(throws: CancellationError.self) { try await task.value } }
+            for task in tasks.prefix(4) { try await task.ends(as: "closed, may have arrived") }
             bench.server.release()
             for task in tasks.dropFirst(4) { try await task.ends(as: "HTTP 200") }
         }

@@ -163,6 +163,23 @@ import Testing
         }
     }
 
+    @Test(arguments: LostAnswerPolicy.allCases) func aGraceThatEndsBeforeAnythingWasTransmittedCostsNothing(policy: LostAnswerPolicy)
+        async throws
+    {
+        let script = ProviderScript([.stall(then: .accepted(Acceptance()))])
+        try await OutboxBench.with([.mail(script, lostAnswer: policy)]) { bench in
+            let node = bench.node()
+            let id = try await bench.accept("a@x.nl")[0]
+            await script.waitForCalls(count: 1)
+            await node.stop()
+            await bench.advance(to: 25)
+            await node.ended()
+            let cut = try await bench.delivery(id)
+            #expect(cut.state == .pending && cut.lease == nil && cut.attemptCount == 0 && cut.recordedAttempts == 0 && cut.flags.isEmpty)
+            #expect(try await bench.store.attempts(of: id).isEmpty)
+        }
+    }
+
     @Test func aNodeThatIsEndedAtOnceStandsStillWhileItsAttemptsEnd() async throws {
         // An attempt that does not react to being cancelled at once: the lane must wait for it, and not turn in circles.
         let script = ProviderScript([.hang])

@@ -13,8 +13,21 @@ import WireTestKit
             let sending = Task { try await bench.send(mail()) }
             await bench.server.sees(.message(1))
             sending.cancel()
+            try await sending.ends(as: "closed at finalDot")
+            await bench.server.sees(.disconnected(1))
+        }
+    }
+
+    @Test func cancellationBeforeTheFinalDotHasSentNothing() async throws {
+        var script = ScriptedServer.Script()
+        script.react = { command, _, _ in command == "DATA" ? .silence : nil }
+        try await MailBench.with(script) { bench in
+            let sending = Task { try await bench.send(mail()) }
+            await bench.server.sees(.command(1, "DATA"))
+            sending.cancel()
             await #expect(throws: CancellationError.self) { try await sending.value }
             await bench.server.sees(.disconnected(1))
+            #expect(bench.server.log.messages.isEmpty)
         }
     }
 

@@ -164,6 +164,9 @@ final class ChannelLane: Sendable {
     }
 
     /// `false` when the attempt is to be cancelled at once.
+    /// Whether the node stops.
+    var isDraining: Bool { state.withLock { $0.isDraining } }
+
     func canCancel(_ token: LeaseToken, by cancel: @escaping @Sendable () -> Void) -> Bool {
         state.withLock { $0.canCancel(token, by: cancel) }
     }

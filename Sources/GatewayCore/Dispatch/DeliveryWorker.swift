@@ -87,6 +87,8 @@ struct DeliveryWorker: Sendable {
         do {
             outcome = try await task.value
         } catch {
+            // Cut off before anything was transmitted, by the end of a stopping node's grace: that costs nothing.
+            if lane.isDraining { return WorkResult(ended: .givenBack(dueAt: nil)) }
             outcome = .answerLost(DeliveryFailure(.answerLost, "the attempt was cut off by the gateway"))
         }
         return WorkResult(ended: .attempted(outcome, startedAt: startedAt))

@@ -4,8 +4,10 @@ public import AdapterKit
 public final class ProviderScript: Sendable {
     public enum Answer: Sendable {
         case outcome(DeliveryOutcome)
-        /// Does not answer before it is released or cancelled.
+        /// Does not answer before it is released; cancelled, it has transmitted already.
         case hang(then: DeliveryOutcome)
+        /// Transmits nothing before it is released or cancelled.
+        case stall(then: DeliveryOutcome)
     }
 
     private struct State {
@@ -68,7 +70,7 @@ public final class ProviderScript: Sendable {
     private func give(_ answer: Answer) async throws(CancellationError) -> DeliveryOutcome {
         switch answer {
         case .outcome(let outcome): return outcome
-        case .hang(let outcome):
+        case .hang(let outcome), .stall(let outcome):
             let before = state.withLock { state in
                 state.hanging += 1
                 return state.releases
@@ -80,8 +82,9 @@ public final class ProviderScript: Sendable {
                 if isCut { state.cut += 1 }
                 return isCut
             }
-            if isCut { throw CancellationError() }
-            return outcome
+            guard isCut else { return outcome }
+            if case .hang = answer { return .answerLost(DeliveryFailure(.answerLost, "the connection ended before the reply")) }
+            throw CancellationError()
         }
     }
 }
