@@ -85,6 +85,7 @@ private struct Opened: Sendable {
     private static func open(
         _ path: String, isReader: Bool, prepare: (SQLiteConnection) throws(StoreError) -> Void
     ) throws(StoreError) -> (DatabaseQueue, SQLiteConnection) {
+        SQLiteFile.make(at: path)
         var configuration = Configuration()
         configuration.readonly = isReader
         configuration.busyMode = .timeout(5)

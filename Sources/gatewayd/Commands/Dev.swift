@@ -108,7 +108,7 @@ struct DevFolder {
 
     init(path: String) throws {
         self.path = path
-        try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+        try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
     }
 
     func configuration(port: Int, simulators: SimulatorSet) throws -> GatewayConfiguration {
