@@ -42,6 +42,18 @@ import WorkflowEngine
         }
     }
 
+    @Test func whatACustomerAcceptedIsNotRewrittenByAResend() async throws {
+        try await BridgeBench.with { bench in
+            let first = try await bench.publish(Self.sent, ["eventId": "e-1", "totalCents": 125_000])
+            _ = try await bench.publish(DecisionTable.quoteAccepted, ["eventId": "e-2"])
+            let again = try await bench.publish(Self.sent, ["eventId": "e-3", "totalCents": 999])
+            #expect(!again.decisions.isEmpty && again.publicToken == first.publicToken)
+            let quoteID = try #require(first.quoteID)
+            let quote = try #require(try await bench.store.quote(quoteID, organizationID: bench.organizationID))
+            #expect(quote.state == .accepted && quote.totalCents == 125_000)
+        }
+    }
+
     @Test func bodiesAreTheSameWhenTheirJSONIs() throws {
         func hash(_ text: String, quoteID: String? = nil) throws -> [UInt8] {
             try QuoteEvent(JSONValue(parsing: text), trigger: Self.sent, quoteID: quoteID.flatMap { QuoteID($0) }).bodyHash
