@@ -30,6 +30,7 @@ let package = Package(
     targets: [
         // Layer 0: C libraries in their cages.
         .systemLibrary(name: "CCurl", path: "Sources/CLibraries/CCurl"),
+        .systemLibrary(name: "CLibPQ", path: "Sources/CLibraries/CLibPQ"),
         .systemLibrary(name: "COpenSSL", path: "Sources/CLibraries/COpenSSL"),
 
         // Layer 1: the floor.
@@ -42,6 +43,7 @@ let package = Package(
         .target(name: "WhatsAppAdapter", dependencies: ["AdapterKit", "Signing", .log], path: "Sources/Adapters/WhatsApp"),
         .target(name: "WebhookAdapter", dependencies: ["AdapterKit", "Signing", .log], path: "Sources/Adapters/Webhook"),
         .target(name: "CurlTransport", dependencies: ["AdapterKit", "BlockingIO", "CCurl", .log]),
+        .target(name: "PostgresClient", dependencies: ["BlockingIO", "CLibPQ", .log, .deque]),
         .target(name: "SMTPTransport", dependencies: ["AdapterKit", .log, .nio, .nioPosix, .nioSSL, .deque]),
         .target(name: "GatewayModel", dependencies: ["AdapterKit"]),
 
@@ -78,7 +80,8 @@ let package = Package(
         .executableTarget(
             name: "gatewayd",
             dependencies: [
-                "AdapterKit", "EmailAdapter", "WhatsAppAdapter", "WebhookAdapter", "Signing", "CurlTransport", "GatewayModel", "GatewayCore",
+                "AdapterKit", "EmailAdapter", "WhatsAppAdapter", "WebhookAdapter", "Signing", "CurlTransport", "GatewayModel",
+                "GatewayCore",
                 "ProviderSimulators", "GatewayRuntime", .argumentParser, .log, .lifecycle, .unixSignals,
             ]),
 
@@ -87,18 +90,22 @@ let package = Package(
         .target(name: "StoreConformance", dependencies: ["AdapterKit", "GatewayModel"], path: "Sources/TestKits/StoreConformance"),
         .target(
             name: "GatewayTestKit", dependencies: ["AdapterKit", "GatewayModel", "GatewayCore"], path: "Sources/TestKits/GatewayTestKit"),
+        .target(name: "PostgresTesting", path: "Tests/Support/PostgresTesting"),
 
         // Tests: one folder a target.
         .testTarget(name: "AdapterKitTests", dependencies: ["AdapterKit"]),
         .testTarget(name: "SigningTests", dependencies: ["Signing"]),
-        .testTarget(name: "SMTPTransportTests", dependencies: ["AdapterKit", "SMTPTransport", .log, .nio, .nioEmbedded, .nioPosix, .nioSSL]),
+        .testTarget(
+            name: "SMTPTransportTests", dependencies: ["AdapterKit", "SMTPTransport", .log, .nio, .nioEmbedded, .nioPosix, .nioSSL]),
+        .testTarget(name: "PostgresClientTests", dependencies: ["PostgresClient", "PostgresTesting", .log]),
         .testTarget(name: "EmailAdapterTests", dependencies: ["AdapterKit", "AdapterContract", "EmailAdapter", "Signing", .log]),
         .testTarget(name: "WhatsAppAdapterTests", dependencies: ["AdapterKit", "AdapterContract", "WhatsAppAdapter", "Signing", .log]),
         .testTarget(name: "WebhookAdapterTests", dependencies: ["AdapterKit", "AdapterContract", "WebhookAdapter", "Signing", .log]),
         .testTarget(
             name: "AdapterContractTests",
             dependencies: ["AdapterKit", "AdapterContract", "EmailAdapter", "WhatsAppAdapter", "WebhookAdapter", .log]),
-        .testTarget(name: "GatewayCoreTests", dependencies: ["AdapterKit", "GatewayModel", "GatewayCore", "GatewayTestKit", .log, .lifecycle]),
+        .testTarget(
+            name: "GatewayCoreTests", dependencies: ["AdapterKit", "GatewayModel", "GatewayCore", "GatewayTestKit", .log, .lifecycle]),
         .testTarget(
             name: "StoreConformanceTests",
             dependencies: ["AdapterKit", "GatewayModel", "GatewayTestKit", "SQLiteStore", "StoreConformance", .log, .grdb]),
@@ -108,16 +115,20 @@ let package = Package(
             name: "QuoteBridgeTests",
             dependencies: ["AdapterKit", "GatewayModel", "GatewayCore", "GatewayTestKit", "WorkflowEngine", "QuoteBridge", "Signing", .log]),
         .testTarget(
-            name: "ProviderSimulatorsTests", dependencies: ["AdapterKit", "ProviderSimulators", "Signing", .log, .nio, .nioPosix, .nioHTTP1, .nioSSL]),
+            name: "ProviderSimulatorsTests",
+            dependencies: ["AdapterKit", "ProviderSimulators", "Signing", .log, .nio, .nioPosix, .nioHTTP1, .nioSSL]),
         .testTarget(
             name: "GatewayAPITests",
             dependencies: [
-                "AdapterKit", "GatewayModel", "GatewayCore", "GatewayTestKit", "GatewayAPI", "QuoteBridge", "WorkflowEngine", "Signing", .log,
+                "AdapterKit", "GatewayModel", "GatewayCore", "GatewayTestKit", "GatewayAPI", "QuoteBridge", "WorkflowEngine", "Signing",
+                .log,
                 .hummingbird, .hummingbirdTesting, .httpTypes, .jwt, .nio, .yams,
             ]),
         .testTarget(
             name: "EndToEndTests",
-            dependencies: ["AdapterKit", "CurlTransport", "ProviderSimulators", "Signing", "gatewayd", .log, .nio, .nioPosix, .nioHTTP1, .yams]),
+            dependencies: [
+                "AdapterKit", "CurlTransport", "ProviderSimulators", "Signing", "gatewayd", .log, .nio, .nioPosix, .nioHTTP1, .yams,
+            ]),
     ]
 )
 
