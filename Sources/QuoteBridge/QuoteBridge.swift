@@ -60,7 +60,7 @@ public struct QuoteBridge: Sendable {
             let (commit, token) = try await decide(event, id: id, before: before, organizationID: organizationID, apiKeyID: apiKeyID)
             switch try await stored({ () throws(StoreError) in try await store.commit(commit) }) {
             case .committed:
-                intake.announce(commit.messages.flatMap(\.accepted))
+                intake.announce(commit.messages.flatMap(\.accepted), releasesOthers: commit.supersedes != nil)
                 feed.publish(commit.activities)
                 return PublishAnswer(
                     eventID: id, quoteID: event.quoteID, trigger: event.trigger, isDuplicate: false, publicToken: token,

@@ -1,8 +1,7 @@
 import AdapterKit
 import Testing
 
-/// Case 58: telephone numbers as people write them.
-@Suite struct PhoneNumberTests {
+@Suite("case 58: telephone numbers as people write them") struct PhoneNumberTests {
     @Test(arguments: [
         "06 12345678", "0612345678", "06-12345678", "06-12 34 56 78", "(06) 12345678", "06.12.34.56.78", "06/12345678", "+31612345678",
         "+31 6 12345678", "+31 (0)6 12345678", "+31(0)612345678", "0031612345678", "0031 6 1234 5678", "0031 (0)6 12345678", "31612345678",

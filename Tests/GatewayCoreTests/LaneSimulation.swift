@@ -77,7 +77,7 @@ struct LaneSimulation {
         while driver != .stopped || !happenings.isEmpty {
             steps += 1
             if hasFailed { return }
-            guard steps < 200_000 else {
+            guard steps < 20_000 else {
                 Issue.record("it comes to no end")
                 return
             }

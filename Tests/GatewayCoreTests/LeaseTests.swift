@@ -1,8 +1,9 @@
 import AdapterKit
-import GatewayCore
 import GatewayModel
 import GatewayTestKit
 import Testing
+
+@testable import GatewayCore
 
 /// Who works on what, and until when: leases kept, lost and handed back, also while the node stops or the store fails.
 @Suite(.timeLimit(.minutes(1))) struct LeaseTests {
@@ -262,6 +263,26 @@ import Testing
         }
     }
 
+    @Test func aResultIsTriedUntilTheEndOfTheLeaseAsItWasRenewed() async throws {
+        let script = ProviderScript([.hang])
+        try await OutboxBench.with([.mail(script)]) { bench in
+            try await bench.running { _ in
+                let id = try await bench.accept("a@x.nl")[0]
+                await script.waitForCalls(count: 1)
+                await bench.advance(to: 20)
+                await bench.clock.waitForSleeper(until: bench.at(35))
+                bench.store.failAlways(.settle, .before(.unavailable))
+                script.release()
+                await bench.clock.waitForSleeper(until: bench.at(20.05))
+                bench.clock.advance(to: bench.at(70))
+                await bench.store.waitForCalls(.settle, count: 2)
+                bench.store.failAlways(.settle, nil)
+                await bench.advance(to: 70.1)
+                #expect(try await bench.change(of: id, to: .succeeded).attemptCount == 1)
+            }
+        }
+    }
+
     @Test func aCommitWhoseAnswerWasLostIsNotTakenForALostLease() async throws {
         let script = ProviderScript([.soft, .accepted])
         try await OutboxBench.with([.mail(script)]) { bench in
@@ -303,6 +324,34 @@ import Testing
                 let states = [try await bench.delivery(more[0]).state, try await bench.delivery(more[1]).state]
                 #expect(Set(states) == [.pending, .succeeded])
             }
+        }
+    }
+
+    @Test func twoEndingsOfOneDeliveryAreToldApart() async throws {
+        let channel = Channel.mail()
+        try await OutboxBench.with([channel]) { bench in
+            let settler = Settler(
+                store: bench.store, gate: bench.gate, reports: bench.reports, clock: bench.clock, observer: bench.log, limit: 10,
+                wake: bench.relay)
+            let id = try await bench.accept("a@x.nl")[0]
+            var endings: [Settler.Work] = []
+            for outcome in [DeliveryOutcome.rejected(.hard, of: .message), .accepted(Acceptance())] {
+                let request = ClaimRequest(channel: .email, limit: 1, now: bench.start, leaseUntil: bench.at(60))
+                let claimed = try #require(try await bench.store.claim(request).deliveries.first)
+                endings.append(
+                    .settle(
+                        .init(
+                            claimed: claimed, leaseUntil: bench.at(60), event: .attempted(outcome, startedAt: bench.start),
+                            channel: channel)))
+                // The first one's lease is taken away, and the delivery is claimed anew.
+                if endings.count == 1 {
+                    try await bench.store.release([LeaseReference(deliveryID: id, token: claimed.token)], dueAt: nil)
+                }
+            }
+            await settler.submit(endings)
+            await settler.finish()
+            #expect(try await bench.delivery(id).state == .succeeded)
+            #expect(bench.log.all.compactMap { $0.changed?.state } == [.succeeded] && bench.log.count { $0.isLeaseLost } == 1)
         }
     }
 

@@ -11,8 +11,10 @@ import Testing
     func idle(backend: Backend) async throws {
         try await OutboxBench.with([.mail(), .chat()], on: backend) { bench in
             try await bench.running { _ in
+                await bench.store.waitForCalls(.claim, count: 2)
                 await bench.clock.waitForSleeper(until: bench.at(3600))
                 let calls = bench.store.count()
+                #expect(calls == 7, "each lane asks once what is due; leases and deadlines twice, and retention")
                 // Nobody wakes before retention is due, in an hour; each lane waits for a signal and sleeps until no time at all.
                 #expect(bench.clock.nextWake == bench.at(3600) && bench.clock.sleeperCount == 1)
                 bench.clock.advance(to: bench.at(3599))
@@ -41,6 +43,7 @@ import Testing
                 _ = try await bench.store.accept(messages)
             }
             try await bench.running { _ in
+                await bench.store.waitForCalls(.claim, count: 2)
                 await bench.clock.waitForSleeper(until: bench.at(3600))
                 await bench.clock.waitForSleeper(until: bench.at(3000))
                 let (calls, claims, sleeps) = (bench.store.count(), bench.store.count(.claim), bench.clock.sleepCount)
@@ -59,6 +62,7 @@ import Testing
     @Test func whereOthersWorkOnTheSameStoreItIsLookedAtNowAndThen() async throws {
         try await OutboxBench.with([.mail()]) { bench in
             let node = bench.node(longestWait: .seconds(30))
+            await bench.store.waitForCalls(.claim, count: 1)
             await bench.clock.waitForSleeper(until: bench.at(30))
             let calls = bench.store.count()
             for round in 1...3 {

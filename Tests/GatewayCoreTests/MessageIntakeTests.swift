@@ -43,6 +43,25 @@ import Testing
         }
     }
 
+    @Test func whatAnotherWriteReleasedIsWoken() async throws {
+        try await OutboxBench.with([.mail(ProviderScript([.soft])), .chat()]) { bench in
+            try await bench.running { _ in
+                let head = try await bench.accept("a@x.nl", orderingKey: "quote")[0]
+                let behind = try await bench.accept("+31612345678", channel: .whatsapp, orderingKey: "quote")[0]
+                let waiting = try await bench.change(of: head) { $0.attemptCount == 1 }
+                // As a later event does it, in its own transaction.
+                var change = DeliveryChange(
+                    state: .cancelled, reason: .superseded, dueAt: waiting.dueAt, attemptCount: 1, recordedAttempts: 1, claimCount: 0,
+                    flags: [], settledAt: bench.clock.now, updatedAt: bench.clock.now)
+                change.fallback = .cancel
+                _ = try await bench.store.apply(change, to: try await bench.delivery(head), audit: nil)
+                bench.intake.announce([], releasesOthers: true)
+                try await bench.change(of: behind, to: .succeeded)
+                #expect(bench.clock.now == bench.start)
+            }
+        }
+    }
+
     @Test func whatStandsByHasADeadlineOfItsOwn() async throws {
         try await OutboxBench.with([.mail(), .chat()]) { bench in
             let legs = try await accept(draft(bench), bench)

@@ -82,6 +82,7 @@ struct OutboxBench: Sendable {
     func running(_ body: (Node) async throws -> Void) async throws {
         let node = node()
         do { try await body(node) } catch {
+            store.letGo()
             await node.kill()
             throw error
         }

@@ -226,6 +226,44 @@ import Testing
         }
     }
 
+    @Test(
+        "case 57: nothing but the provider's yes is a success",
+        arguments: [
+            ProviderScript.Answer.soft, .lost, .fault, .outcome(.throttled(.soft)), .outcome(.rejected(.hard, of: .message)),
+            .outcome(.rejected(.hard, of: .endpoint)),
+        ])
+    func onlyAYesIsASuccess(answer: ProviderScript.Answer) async throws {
+        for channel in [Channel.mail(ProviderScript([answer])), .chat(ProviderScript([answer]))] {
+            try await OutboxBench.with([channel]) { bench in
+                try await bench.running { _ in
+                    let id = try await bench.accept("+31612345678", channel: channel.name)[0]
+                    #expect(try await bench.change(of: id) { $0.recordedAttempts == 1 }.state != .succeeded)
+                }
+            }
+        }
+    }
+
+    @Test("case 58: one number is one endpoint, however it is written", arguments: Backend.allCases)
+    func spellings(backend: Backend) async throws {
+        let script = ProviderScript()
+        try await OutboxBench.with([.chat(script)], on: backend) { bench in
+            try await bench.suppress("+31687654321", channel: .whatsapp)
+            let drafts = ["06 12345678", "+31 (0)6 12345678", "0031612345678", "06-87654321", "6 12345678"].map { spelling in
+                MessageDraft(organizationID: bench.organizationID, first: .init(channel: .whatsapp, to: spelling, content: ["text": "t"]))
+            }
+            let answers = try await bench.intake.accept(drafts)
+            let deliveries = answers.compactMap(\.deliveries?.first)
+            #expect(deliveries.map(\.endpoint.address) == ["+31612345678", "+31612345678", "+31612345678", "+31687654321"])
+            #expect(deliveries.map(\.state) == [.pending, .pending, .pending, .suppressed])
+            guard case .invalid(let faults)? = answers.last else { return #expect(Bool(false), "what is no number is no delivery") }
+            #expect(faults.list.map(\.path) == ["to"])
+            try await bench.running { _ in
+                try await bench.log.wait(for: 3, changesTo: .succeeded)
+                #expect(Set(script.requests.map(\.endpoint.address)) == ["+31612345678"])
+            }
+        }
+    }
+
     @Test("case 59: an answer lost after acceptance; mail goes again after the quiet time", arguments: Backend.allCases)
     func lostAnswerOfMail(backend: Backend) async throws {
         let script = ProviderScript([.lost, .accepted])

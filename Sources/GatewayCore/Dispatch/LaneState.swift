@@ -132,13 +132,13 @@ struct LaneState: Sendable {
             let limit = min(slots - running.count - queue.waitingCount, batch, queue.room)
             return limit > 0 ? limit : nil
         }
-        return queue.readyCount <= batch / 2 && queue.waitingCount <= batch * 2 ? batch : nil
+        return queue.readyCount <= batch / 2 && queue.uncrowdedCount <= batch ? batch : nil
     }
 
     /// Deliveries that nobody can start keep others from being claimed.
     private var isHindered: Bool {
         guard queue.waitingCount > 0 else { return false }
-        return policy.marksTransmission ? running.count + queue.waitingCount >= slots : queue.waitingCount > batch * 2
+        return policy.marksTransmission ? running.count + queue.waitingCount >= slots : queue.uncrowdedCount > batch
     }
 
     // MARK: Claims

@@ -149,6 +149,16 @@ final class Settler: Sendable {
 
 extension Settler {
     private func settle(_ endings: [Ending]) async {
+        // A delivery whose lease was lost may end here twice. The store answers by delivery, so that each is written apart.
+        var ids: Set<DeliveryID> = []
+        let first = endings.filter { ids.insert($0.claimed.delivery.id).inserted }
+        await settleOnce(first)
+        if first.count == endings.count { return }
+        let tokens = Set(first.map { $0.claimed.token })
+        await settle(endings.filter { !tokens.contains($0.claimed.token) })
+    }
+
+    private func settleOnce(_ endings: [Ending]) async {
         let now = clock.now
         var settlements: [Settlement] = []
         var ends: [DeliveryID: (Ending, Transition)] = [:]

@@ -52,14 +52,26 @@ struct TurnQueue: Sendable {
 
     mutating func add(_ claimed: ClaimedDelivery) {
         let (organization, endpoint) = (claimed.delivery.organizationID, claimed.delivery.endpoint)
-        let isNew = parties[organization]?.lines[endpoint] == nil
-        parties[organization, default: Party()].lines[endpoint, default: Line()].waiting.append(claimed)
-        parties[organization]?.waiting += 1
-        targets[endpoint, default: Target()].waiting += 1
-        if isNew { targets[endpoint]?.parties.append(organization) }
+        // Taken out while it is changed, so that nothing is copied.
+        var party = parties.removeValue(forKey: organization) ?? Party()
+        var line = party.lines.removeValue(forKey: endpoint) ?? Line()
+        var target = targets.removeValue(forKey: endpoint) ?? Target()
+        if line.waiting.isEmpty { target.parties.append(organization) }
+        line.waiting.append(claimed)
+        party.waiting += 1
+        target.waiting += 1
         waitingCount += 1
-        if isFull(endpoint) { blockedCount += 1 }
-        giveTurn(organization, endpoint)
+        if target.underWay.count >= perEndpoint {
+            blockedCount += 1
+        } else if !line.isInTurn {
+            line.isInTurn = true
+            party.turns.append(endpoint)
+            if !party.isInTurn { turns.append(organization) }
+            party.isInTurn = true
+        }
+        party.lines[endpoint] = line
+        parties[organization] = party
+        targets[endpoint] = target
     }
 
     /// The endpoint whose turn it is; `nil` when nobody may start.
@@ -85,40 +97,38 @@ struct TurnQueue: Sendable {
     /// The delivery whose turn it is; it counts as under way from now.
     mutating func next(at now: Timestamp) -> ClaimedDelivery? {
         guard let endpoint = nextEndpoint(), let organization = turns.popFirst(), var party = parties.removeValue(forKey: organization),
-            var line = party.lines.removeValue(forKey: endpoint), let claimed = line.waiting.popFirst()
+            var line = party.lines.removeValue(forKey: endpoint), let claimed = line.waiting.popFirst(),
+            var target = targets.removeValue(forKey: endpoint)
         else { return nil }
-        party.turns.removeFirst()
-        party.isInTurn = false
-        party.waiting -= 1
-        party.underWay += 1
-        line.isInTurn = false
-        if !line.waiting.isEmpty { party.lines[endpoint] = line }
-        if !party.turns.isEmpty {
-            party.isInTurn = true
-            turns.append(organization)
-        }
-        parties[organization] = party
         waitingCount -= 1
         underWayCount += 1
-
-        targets[endpoint]?.waiting -= 1
-        targets[endpoint]?.underWay[claimed.token] = now
-        if line.waiting.isEmpty { targets[endpoint]?.parties.removeAll { $0 == organization } }
-        if isFull(endpoint) { blockedCount += targets[endpoint]?.waiting ?? 0 }
-        giveTurn(organization, endpoint)
+        party.waiting -= 1
+        party.underWay += 1
+        target.waiting -= 1
+        target.underWay[claimed.token] = now
+        let isFull = target.underWay.count >= perEndpoint
+        if isFull { blockedCount += target.waiting }
+        // Endpoint and organization go to the end of their rows.
+        party.turns.removeFirst()
+        line.isInTurn = !line.waiting.isEmpty && !isFull
+        if line.isInTurn { party.turns.append(endpoint) }
+        party.isInTurn = !party.turns.isEmpty
+        if party.isInTurn { turns.append(organization) }
+        if line.waiting.isEmpty { target.parties.removeAll { $0 == organization } } else { party.lines[endpoint] = line }
+        parties[organization] = party
+        targets[endpoint] = target
         return claimed
     }
 
     /// A try ended.
     mutating func finish(_ claimed: ClaimedDelivery) {
         let (organization, endpoint) = (claimed.delivery.organizationID, claimed.delivery.endpoint)
-        let wasFull = isFull(endpoint)
-        guard targets[endpoint]?.underWay.removeValue(forKey: claimed.token) != nil else { return }
+        guard targets[endpoint]?.underWay.removeValue(forKey: claimed.token) != nil, let target = targets[endpoint] else { return }
         underWayCount -= 1
         parties[organization]?.underWay -= 1
-        if wasFull {
-            blockedCount -= targets[endpoint]?.waiting ?? 0
-            for party in targets[endpoint]?.parties ?? [] { giveTurn(party, endpoint) }
+        if target.underWay.count == perEndpoint - 1 {
+            blockedCount -= target.waiting
+            for party in target.parties { giveTurn(party, endpoint) }
         }
         turns.append(contentsOf: aside)
         aside.removeAll()
@@ -199,7 +209,10 @@ extension TurnQueue {
     func waitingCount(of organization: OrganizationID) -> Int { parties[organization]?.waiting ?? 0 }
 
     /// How many could start as slots come free: their endpoint has room, and their organization has not its share already.
-    var readyCount: Int { waitingCount - blockedCount - aside.reduce(0) { $0 + (parties[$1]?.waiting ?? 0) } }
+    var readyCount: Int { uncrowdedCount - blockedCount }
+
+    /// How many wait whose organization has not its share already.
+    var uncrowdedCount: Int { waitingCount - aside.reduce(0) { $0 + (parties[$1]?.waiting ?? 0) } }
 
     /// Organizations that have their share of the slots.
     var crowded: Set<OrganizationID> {

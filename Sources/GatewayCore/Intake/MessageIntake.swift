@@ -62,7 +62,9 @@ public struct MessageIntake: Sendable {
         announce(created)
     }
 
-    public func announce(_ created: [Delivery]) {
+    /// - Parameter releasesOthers: the same write ended deliveries that others may have waited for, whatever their channel.
+    public func announce(_ created: [Delivery], releasesOthers: Bool = false) {
+        if releasesOthers { wake.wake(nil, dueAt: clock.now) }
         guard !created.isEmpty else { return }
         observer.observe(.accepted(created))
         var earliest: [ChannelName: Timestamp] = [:]

@@ -4,7 +4,7 @@ public import AdapterKit
 public struct ClaimRequest: Hashable, Sendable {
     public var channel: ChannelName
     public var limit: Int
-    /// Those whose own account is paused.
+    /// Those to be left out: their own account is paused, or they have their share of the slots already.
     public var excludedOrganizations: Set<OrganizationID>
     public var now: Timestamp
     public var leaseUntil: Timestamp

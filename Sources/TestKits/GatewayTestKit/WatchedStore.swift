@@ -1,6 +1,5 @@
 public import AdapterKit
 public import GatewayModel
-import Synchronization
 
 /// Stands before a store, counts what it is asked, and fails on request.
 public final class WatchedStore: Sendable {
@@ -29,7 +28,7 @@ public final class WatchedStore: Sendable {
     }
 
     public let base: any OutboxStore
-    private let state = Mutex(State())
+    private let state = Watched(State())
 
     public init(_ base: any OutboxStore) { self.base = base }
 
@@ -37,6 +36,9 @@ public final class WatchedStore: Sendable {
     public func count(_ call: Call? = nil) -> Int {
         state.withLock { state in call.map { state.counts[$0] ?? 0 } ?? state.counts.values.reduce(0, +) }
     }
+
+    /// Returns once a call was made so often, or when the task is cancelled.
+    public func waitForCalls(_ call: Call, count: Int) async { await state.wait { $0.counts[call] ?? 0 >= count } }
 
     /// The next calls of this kind fail so, one after the other.
     public func fail(_ call: Call, _ faults: Fault...) { state.withLock { $0.faults[call, default: []] += faults } }
@@ -46,6 +48,15 @@ public final class WatchedStore: Sendable {
 
     /// Calls of this kind wait until the latch opens.
     public func hold(_ call: Call, _ latch: Latch?) { state.withLock { $0.held[call] = latch } }
+
+    /// Lets go of whoever is held.
+    public func letGo() {
+        let held = state.withLock { state in
+            defer { state.held = [:] }
+            return Array(state.held.values)
+        }
+        for latch in held { latch.open() }
+    }
 
     private func through<Value>(
         _ call: Call, _ body: () async throws(StoreError) -> Value
