@@ -109,8 +109,11 @@ extension QuoteBridge {
 
     /// Looks again at events whose decisions stand open; answers whether any still do.
     public func planDeferred() async throws(BridgeError) -> Bool {
-        var isOpen = false
-        for event in try await stored({ () throws(StoreError) in try await store.unplannedEvents(limit: 100) }) {
+        let limit = 100
+        let events = try await stored { () throws(StoreError) in try await store.unplannedEvents(limit: limit) }
+        // A full batch may not have been the last.
+        var isOpen = events.count == limit
+        for event in events {
             guard let json = try? JSONValue(parsing: event.payload),
                 let body = try? QuoteEvent(json, trigger: event.trigger, quoteID: event.quoteID, leavesOut: true)
             else { continue }
