@@ -10,51 +10,14 @@ import Testing
 @Suite(.timeLimit(.minutes(1))) struct WorkflowTests {
     private static let workflows = APIBench.engine + "/workflows"
 
-    private static func step(_ more: JSONValue = [:]) -> JSONValue {
-        let step: JSONValue = [
-            "trigger": "quote_sent", "channel": "email", "stepOrder": 10, "templateSubject": "Hi", "templateBody": "There",
-        ]
-        return step.merging(more)
-    }
-
-    private static func workflow(_ key: String, _ steps: JSONValue...) -> JSONValue {
-        ["workflowKey": .string(key), "name": .string("The \(key)"), "steps": .array(steps.isEmpty ? [step()] : steps)]
-    }
-
-    /// Everything that a workflow and a step can say.
-    private static let everything: JSONValue = [
-        "workflowKey": "all", "name": "All", "description": "Every member", "enabled": false, "quoteValidDaysOverride": 30,
-        "quotePaymentDaysOverride": 14,
-        "steps": [
-            [
-                "trigger": "quote_sent", "channel": "whatsapp", "audience": "partner", "action": "send_message", "stepOrder": 7,
-                "delayMinutes": 525_600, "enabled": false, "orderPerQuote": true, "stopOnReply": true,
-                "recipientConfig": [
-                    "includeLeadContact": true, "includePartner": true, "includeAssignedAgent": true, "includeInternal": true,
-                    "customEmails": ["a@b.example"], "customPhones": ["+31612345678"], "customEndpoints": ["https://hook.example/x"],
-                ],
-                "whatsappTemplate": ["name": "hello", "language": "nl", "components": []],
-            ],
-            [
-                "trigger": "my_own_trigger", "channel": "email", "audience": "internal", "action": "send_message", "stepOrder": 1_000_000,
-                "delayMinutes": 0, "enabled": true, "orderPerQuote": false, "stopOnReply": false,
-                "recipientConfig": [
-                    "includeLeadContact": false, "includePartner": false, "includeAssignedAgent": false, "includeInternal": false,
-                    "customEmails": [], "customPhones": [], "customEndpoints": [],
-                ],
-                "templateSubject": "S", "templateBody": "<p>B</p>",
-            ],
-        ],
-    ]
-
     @Test("case 61: after each workflow is deleted there are none; what is put is read back, every field of it") func case61() async throws
     {
         try await APIBench.with { bench, client async throws in
-            let written = try await client.call(.put, Self.workflows, as: "admin", ["workflows": [Self.everything]])
+            let written = try await client.call(.put, Self.workflows, as: "admin", ["workflows": [WorkflowExamples.everything]])
             let read = try await client.call(.get, Self.workflows, as: "viewer")
             #expect(written.status == 200 && read.json == written.json)
             let workflow = try #require(read.json["workflows"]?[0])
-            #expect(Self.without(workflow) == Self.everything)
+            #expect(WorkflowExamples.withoutStamps(workflow) == WorkflowExamples.everything)
             // What is read can be put back as it came, and changes nothing.
             let tag = try #require(read.headers[.eTag])
             let again = try await client.call(.put, Self.workflows, as: "admin", read.json, headers: [.ifMatch: tag])
@@ -71,25 +34,20 @@ import Testing
     }
 
     /// A workflow without what the gateway adds.
-    private static func without(_ workflow: JSONValue) -> JSONValue {
-        var members = workflow.objectValue ?? [:]
-        for name in ["id", "createdAt", "updatedAt"] { members[name] = nil }
-        members["steps"] = .array(
-            (workflow["steps"]?.arrayValue ?? []).map { step in
-                var members = step.objectValue ?? [:]
-                members["id"] = nil
-                return .object(members)
-            })
-        return .object(members)
-    }
-
     @Test("case 62: without ids the stored ones are found by their keys, and keep their ids") func case62() async throws {
         try await APIBench.with { bench, client async throws in
-            let body: JSONValue = ["workflows": [Self.workflow("w", Self.step(), Self.step(["stepOrder": 20])), Self.workflow("v")]]
+            let body: JSONValue = [
+                "workflows": [
+                    WorkflowExamples.workflow("w", WorkflowExamples.step(), WorkflowExamples.step(["stepOrder": 20])),
+                    WorkflowExamples.workflow("v"),
+                ]
+            ]
             let first = try await client.call(.put, Self.workflows, as: "admin", body)
-            let renamed = Self.workflow("w", Self.step(["stepOrder": 20]), Self.step(["templateBody": "Other"])).merging(["name": "Other"])
+            let renamed = WorkflowExamples.workflow(
+                "w", WorkflowExamples.step(["stepOrder": 20]), WorkflowExamples.step(["templateBody": "Other"])
+            ).merging(["name": "Other"])
             bench.clock.advance(by: .seconds(60))
-            let second = try await client.call(.put, Self.workflows, as: "admin", ["workflows": [Self.workflow("v"), renamed]])
+            let second = try await client.call(.put, Self.workflows, as: "admin", ["workflows": [WorkflowExamples.workflow("v"), renamed]])
             let (before, after) = (try #require(first.json["workflows"]), try #require(second.json["workflows"]))
             #expect(after[1]?["id"] == before[0]?["id"] && after[0]?["id"] == before[1]?["id"])
             #expect(
@@ -99,7 +57,7 @@ import Testing
             #expect(after[1]?["updatedAt"] != before[0]?["updatedAt"] && after[0] == before[1], "only what changed is newer")
             // An id goes before a key, so that a workflow can be renamed while another takes its key.
             let id = try #require(after[1]?["id"])
-            let swapped: JSONValue = ["workflows": [Self.workflow("w"), Self.workflow("x").merging(["id": id])]]
+            let swapped: JSONValue = ["workflows": [WorkflowExamples.workflow("w"), WorkflowExamples.workflow("x").merging(["id": id])]]
             let third = try await client.call(.put, Self.workflows, as: "admin", swapped)
             #expect(third.status == 200 && third.json["workflows"]?[1]?["id"] == id && third.json["workflows"]?[0]?["id"] != id)
             // The default workflow went, and the rule that pointed to it with it; the audit says both.
@@ -120,10 +78,10 @@ import Testing
                 "templateBody": .string(String(repeating: "b", count: 12_001)),
                 "recipientConfig": ["customEmails": [1], "includeAll": true],
             ]
-            let template = Self.step(["templateBody": "{{#each}}", "whatsappTemplate": 7, "action": "call"])
+            let template = WorkflowExamples.step(["templateBody": "{{#each}}", "whatsappTemplate": 7, "action": "call"])
             let body: JSONValue = [
                 "workflows": [
-                    Self.workflow("good"), ["workflowKey": "a", "name": "A", "steps": []],
+                    WorkflowExamples.workflow("good"), ["workflowKey": "a", "name": "A", "steps": []],
                     [
                         "workflowKey": "b", "name": .string(String(repeating: "n", count: 161)), "quoteValidDaysOverride": 366,
                         "steps": [bad, template],
@@ -146,7 +104,7 @@ import Testing
             let messages = answer.json["details"]?.arrayValue ?? []
             #expect(messages.contains { $0["message"]?.stringValue?.contains("did you mean enabled?") == true })
             #expect(try await client.call(.put, Self.workflows, as: "admin", ["workflows": []]).faults == ["workflows"])
-            let many = JSONValue.array((0..<101).map { Self.workflow("w\($0)") })
+            let many = JSONValue.array((0..<101).map { WorkflowExamples.workflow("w\($0)") })
             #expect(try await client.call(.put, Self.workflows, as: "admin", ["workflows": many]).faults == ["workflows"])
             let after = try await client.call(.get, Self.workflows, as: "admin")
             #expect(after.json == before.json && after.headers[.eTag] == before.headers[.eTag])
@@ -158,15 +116,16 @@ import Testing
             let id = "018f0000-0000-7000-8000-0000000000aa"
             let body: JSONValue = [
                 "workflows": [
-                    Self.workflow("a", Self.step(["id": .string(id)]), Self.step(["stepOrder": 20])),
-                    Self.workflow("a", Self.step(["id": .string(id)])).merging(["id": .string(id)]),
-                    Self.workflow("c").merging(["id": .string(id)]),
+                    WorkflowExamples.workflow("a", WorkflowExamples.step(["id": .string(id)]), WorkflowExamples.step(["stepOrder": 20])),
+                    WorkflowExamples.workflow("a", WorkflowExamples.step(["id": .string(id)])).merging(["id": .string(id)]),
+                    WorkflowExamples.workflow("c").merging(["id": .string(id)]),
                 ]
             ]
             let answer = try await client.call(.put, Self.workflows, as: "admin", body)
             #expect(answer.faults == ["workflows[1].workflowKey", "workflows[1].steps[0].id", "workflows[2].id"])
             let same = try await client.call(
-                .put, Self.workflows, as: "admin", ["workflows": [Self.workflow("a", Self.step(), Self.step())]])
+                .put, Self.workflows, as: "admin",
+                ["workflows": [WorkflowExamples.workflow("a", WorkflowExamples.step(), WorkflowExamples.step())]])
             #expect(same.faults == ["workflows[0].steps[1]"])
         }
     }
@@ -174,7 +133,8 @@ import Testing
     @Test("case 64: a step is enabled unless it says otherwise") func case64() async throws {
         try await APIBench.with { bench, client async throws in
             let written = try await client.call(
-                .put, Self.workflows, as: "admin", ["workflows": [Self.workflow("w", Self.step(["audience": "LEAD"]))]])
+                .put, Self.workflows, as: "admin",
+                ["workflows": [WorkflowExamples.workflow("w", WorkflowExamples.step(["audience": "LEAD"]))]])
             let step = written.json["workflows"]?[0]?["steps"]?[0]
             #expect(
                 step?["enabled"] == true && step?["audience"] == "lead" && step?["delayMinutes"] == 0 && step?["action"] == "send_message")
@@ -185,7 +145,9 @@ import Testing
     @Test("case 21: a delay of a year is taken, a minute more is not") func case21() async throws {
         try await APIBench.with { bench, client async throws in
             for (minutes, status) in [(525_600, 200), (525_601, 400)] as [(Int64, Int)] {
-                let body: JSONValue = ["workflows": [Self.workflow("w", Self.step(["delayMinutes": .int(minutes)]))]]
+                let body: JSONValue = [
+                    "workflows": [WorkflowExamples.workflow("w", WorkflowExamples.step(["delayMinutes": .int(minutes)]))]
+                ]
                 #expect(try await client.call(.put, Self.workflows, as: "admin", body).status == status)
             }
         }
@@ -199,13 +161,15 @@ import Testing
             let stale = try await client.call(.put, Self.workflows, as: "admin", read.json, headers: [.ifMatch: tag])
             #expect(stale.status == 412 && stale.code == "precondition_failed")
             #expect(try await client.call(.put, Self.workflows, as: "admin", read.json, headers: [.ifMatch: "*"]).status == 200)
-            #expect(try await client.call(.post, Self.workflows, as: "admin", Self.workflow("n"), headers: [.ifMatch: tag]).status == 412)
+            #expect(
+                try await client.call(.post, Self.workflows, as: "admin", WorkflowExamples.workflow("n"), headers: [.ifMatch: tag]).status
+                    == 412)
         }
     }
 
     @Test func theFlatFormIsTheDefaultWorkflow() async throws {
         try await APIBench.with { bench, client async throws in
-            let other = Self.workflow("other")
+            let other = WorkflowExamples.workflow("other")
             _ = try await client.call(.post, Self.workflows, as: "admin", other)
             let flat: JSONValue = [
                 "workflows": [
@@ -250,63 +214,6 @@ import Testing
                     "workflows[0].leadSource", "workflows[1].channel", "workflows[1].delayMinutes",
                 ])
             #expect(try await client.call(.get, Self.workflows + "?shape=round", as: "admin").faults == ["shape"])
-        }
-    }
-
-    @Test func workflowsAreMadeChangedAndRemovedOneByOne() async throws {
-        try await APIBench.with { bench, client async throws in
-            let made = try await client.call(.post, Self.workflows, as: "admin", Self.everything)
-            #expect(made.status == 201 && Self.without(made.json) == Self.everything)
-            let path = "\(Self.workflows)/\(try #require(made.json["id"]?.stringValue))"
-            #expect(try await client.call(.get, path, as: "viewer").json == made.json)
-            #expect(try await client.call(.post, Self.workflows, as: "admin", Self.everything).faults == ["workflowKey"])
-            #expect(
-                try await client.call(.post, Self.workflows, as: "admin", ["name": "", "steps": []]).faults == [
-                    "workflowKey", "name", "steps",
-                ])
-
-            let changed = try await client.call(.patch, path, as: "admin", ["enabled": true, "description": nil])
-            #expect(changed.status == 200 && changed.json["enabled"] == true && changed.json["description"] == nil)
-            #expect(changed.json["steps"] == made.json["steps"] && changed.json["id"] == made.json["id"])
-            #expect(try await client.call(.patch, path, as: "admin", ["workflowKey": "default"]).faults == ["workflowKey"])
-            #expect(try await client.call(.patch, path, as: "admin", ["id": .string(APIBench.nobody)]).faults == ["id"])
-            #expect(try await client.call(.patch, path, as: "admin", [1]).faults == ["$"])
-
-            for (method, body) in [(.get, nil), (.patch, [:]), (.delete, nil)] as [(Method, JSONValue?)] {
-                #expect(try await client.call(method, "\(Self.workflows)/\(APIBench.nobody)", as: "admin", body).status == 404)
-                #expect(try await client.call(method, path, as: "other", body).status == 404, "another organization's")
-                #expect(try await client.call(method, "\(Self.workflows)/x", as: "admin", body).status == 404)
-            }
-            #expect(try await client.call(.delete, path, as: "admin").status == 204)
-            #expect(try await client.call(.get, path, as: "admin").status == 404)
-            let actions = try await client.call(.get, "/api/v1/audit", as: "admin").json["entries"]?.arrayValue?.map { $0["action"] }
-            #expect(actions == ["workflows.delete", "workflows.update", "workflows.create"])
-        }
-    }
-
-    @Test func stepsAreMadeChangedAndRemovedOneByOne() async throws {
-        try await APIBench.with { bench, client async throws in
-            let workflow = try await client.call(.post, Self.workflows, as: "admin", Self.workflow("w"))
-            let steps = "\(Self.workflows)/\(try #require(workflow.json["id"]?.stringValue))/steps"
-            let made = try await client.call(
-                .post, steps, as: "admin", ["trigger": "quote_sent", "channel": "email", "templateSubject": "S", "templateBody": "B"])
-            #expect(made.status == 201 && made.json["stepOrder"] == 20 && made.json["enabled"] == true)
-            #expect(try await client.call(.post, steps, as: "admin", Self.step()).faults == ["stepOrder"])
-            #expect(
-                try await client.call(.post, steps, as: "admin", Self.step(["stepOrder": 30, "id": made.json["id"] ?? .null])).faults == [
-                    "id"
-                ])
-            #expect(try await client.call(.post, steps, as: "admin", ["channel": "fax"]).faults == ["trigger", "channel"])
-            let step = "\(steps)/\(try #require(made.json["id"]?.stringValue))"
-            let changed = try await client.call(.patch, step, as: "admin", ["enabled": false, "delayMinutes": 5])
-            #expect(changed.status == 200 && changed.json == made.json.merging(["enabled": false, "delayMinutes": 5]))
-            #expect(try await client.call(.patch, step, as: "admin", ["stepOrder": 10]).faults == ["stepOrder"])
-            #expect(try await client.call(.patch, "\(steps)/\(APIBench.nobody)", as: "admin", [:]).status == 404)
-            #expect(try await client.call(.delete, "\(steps)/\(APIBench.nobody)", as: "admin").status == 404)
-            #expect(try await client.call(.delete, step, as: "admin").status == 204)
-            let first = "\(steps)/\(try #require(workflow.json["steps"]?[0]?["id"]?.stringValue))"
-            let last = try await client.call(.delete, first, as: "admin")
-            #expect(last.status == 409 && last.code == "conflict", "a workflow keeps a step")
         }
     }
 
