@@ -157,6 +157,26 @@ public struct ConfigurationSource {
         return text.split(separator: ",").map { $0.trimmingBlanks }.filter { !$0.isEmpty }
     }
 
+    /// A list of objects with single values, from the file alone: the environment has no form for one.
+    public mutating func objects(_ key: String) -> [JSONValue]? {
+        known.insert(key)
+        guard let node = file[key] else { return nil }
+        guard let list = node.sequence, list.allSatisfy({ $0.mapping != nil }) else {
+            fault(key, "must be a list of objects")
+            return nil
+        }
+        var objects: [JSONValue] = []
+        for (index, element) in list.enumerated() {
+            var members: [String: JSONValue] = [:]
+            for (name, value) in element.mapping ?? [:] {
+                guard let name = name.scalar?.string else { continue }
+                members[name] = value.scalar.flatMap { resolve($0.string, "\(key)[\(index)].\(name)") }.map(JSONValue.string)
+            }
+            objects.append(.object(members))
+        }
+        return objects
+    }
+
     public mutating func int(_ key: String, in range: ClosedRange<Int>) -> Int? {
         guard let text = string(key) else { return nil }
         guard let value = Int(text), range.contains(value) else {

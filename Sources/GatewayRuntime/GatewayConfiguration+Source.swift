@@ -131,10 +131,10 @@ extension GatewayConfiguration {
             }
             var given: [String: JSONValue] = [:]
             for spec in descriptor.settings {
-                if case .strings = spec.kind {
-                    given[spec.key] = source.strings("\(key).\(spec.key)").map { .array($0.map(JSONValue.string)) }
-                } else {
-                    given[spec.key] = source.string("\(key).\(spec.key)").map(JSONValue.string)
+                switch spec.kind {
+                case .strings: given[spec.key] = source.strings("\(key).\(spec.key)").map { .array($0.map(JSONValue.string)) }
+                case .objects: given[spec.key] = source.objects("\(key).\(spec.key)").map(JSONValue.array)
+                default: given[spec.key] = source.string("\(key).\(spec.key)").map(JSONValue.string)
                 }
             }
             // Where tenants name the targets, the guard stands before the inside network.

@@ -124,7 +124,8 @@ import Testing
             (["host": "h", "from": "a@b.nl", "username": "u", "password": "p", "security": "none"], ["security"]),
             (["host": "h", "from": "a@b.nl", "username": "u\0", "password": "p\n"], ["password", "username"]),
             (["host": "h", "from": "a@b.nl", "security": "ssl", "port": 0, "connections": 0], ["connections", "port", "security"]),
-            (["host": "h", "from": "a@b.nl", "dkim": [["domain": "b.nl", "selector": "s", "key": "k"]]], ["dkim"]),
+            (["host": "h", "from": "a@b.nl", "dkim": [["domain": "b.nl", "selector": "s", "key": "k"]]], ["dkim[0].key"]),
+            (["host": "h", "from": "a@b.nl", "dkim": [["domain": "c.nl", "selector": "s\r\n"]]], ["dkim[0].key"]),
         ] as [(JSONValue, [String])])
     func faultsOf(_ json: JSONValue, _ paths: [String]) {
         #expect(faults(json) == paths)

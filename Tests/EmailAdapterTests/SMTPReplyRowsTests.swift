@@ -123,10 +123,10 @@ import Testing
             .init(.rcpt, "525 5.7.13", "rejected recipient_invalid endpoint")),
         Row(
             "5.2.3, 5.3.4 and 552: too large",
-            .init(.mail, "552 5.3.4", "rejected content_rejected message"), .init(.mail, "552", "rejected content_rejected message"),
-            .init(.finalDot, "552 5.2.3", "rejected content_rejected message"),
-            .init(.finalDot, "552 5.3.4", "rejected content_rejected message"),
-            .init(.finalDot, "552", "rejected content_rejected message")),
+            .init(.mail, "552 5.3.4", "rejected content_rejected size"), .init(.mail, "552", "rejected content_rejected size"),
+            .init(.finalDot, "552 5.2.3", "rejected content_rejected size"),
+            .init(.finalDot, "552 5.3.4", "rejected content_rejected size"),
+            .init(.finalDot, "552", "rejected content_rejected size")),
         Row(
             "5.4.1 and 5.4.4: no way there, or Microsoft's edge",
             .init(.rcpt, "550 5.4.1", "deferred recipient_invalid 3600"), .init(.rcpt, "550 5.4.4", "deferred recipient_invalid 3600")),

@@ -36,7 +36,7 @@ import Testing
         (.closed, "deferred connection"),
         (.timeout, "deferred timeout"), (.protocolViolation, "deferred provider_unavailable"), (.forbiddenAddress, "channelFault policy"),
         (.startTLSUnavailable, "channelFault configuration"), (.authUnavailable, "channelFault configuration"),
-        (.smtputf8Unavailable, "rejected recipient_invalid message"), (.tooLarge, "rejected content_rejected message"),
+        (.smtputf8Unavailable, "rejected recipient_invalid message"), (.tooLarge, "rejected content_rejected size"),
         (.invalidEnvelope, "rejected internal message"),
     ])
     func failuresBeforeTheFinalDotAreFree(_ reason: MailFailure.Reason, _ expected: String) {

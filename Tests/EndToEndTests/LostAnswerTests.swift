@@ -96,6 +96,21 @@ struct LostAnswerTests {
         }
     }
 
+    /// A kept connection changes nothing: no copy goes out that nobody hears of.
+    @Test func aCallThatIsLostOnAKeptConnectionIsTold() async throws {
+        try await Gateway.with(webhook: ", retry: { initial: 50ms, jitter: 0 }, quietTime: 50ms") { gateway in
+            let first = try await gateway.deliver("webhook", to: gateway.providers.webhookURL + "/first")
+            _ = try await gateway.delivery(first, until: "succeeded")
+            gateway.providers.webhook.setScript([WebhookRule(path: "/second", nth: 1...1, .fault(.close))])
+            let second = try await gateway.deliver("webhook", to: gateway.providers.webhookURL + "/second")
+            let delivery = try await gateway.delivery(second, until: "succeeded")
+            #expect(delivery.attempts == ["answer_lost answer_lost", "accepted"])
+            #expect(delivery.isPossibleDuplicate)
+            // The first two came over one connection.
+            #expect(gateway.providers.webhook.received().map(\.request.connection) == [1, 1, 2])
+        }
+    }
+
     @Test func aReportThatCarriesOurIDSettlesWhatWasUnknown() async throws {
         try await Gateway.with { gateway in
             let url = try #require(WebURL(gateway.daemon.url + "/api/v1/callbacks/whatsapp/default"))

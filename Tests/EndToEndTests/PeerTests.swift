@@ -100,6 +100,32 @@ struct PeerTests {
         }
     }
 
+    @Test func aSignedMailVerifiesWithKeysOfBothKinds() async throws {
+        let contents: [JSONValue] = [
+            [
+                "subject": "Offerte – één", "text": "Regel  één \n.punt\n\n\n", "html": "<p>Hallo</p>",
+                "headers": ["List-Id": "<l.voorbeeld.example>", "Reply-To": "Zoë <zoe@voorbeeld.example>"],
+            ],
+            ["subject": "x", "text": ""],
+            ["subject": .string(String(repeating: "lang woord ", count: 30)), "text": .string(String(repeating: "é ", count: 2000))],
+        ]
+        try await SigningKeys.with { keys in
+            try await withMailPeer(settings: "security: none, \(keys.setting(domain: "voorbeeld.example"))") { daemon, peer in
+                let verifier = try PythonPeer("verify_dkim.py")
+                let records = try keys.records(domain: "voorbeeld.example")
+                for (index, content) in contents.enumerated() {
+                    _ = try await send(content, daemon)
+                    let message = try await peer.answer(containing: "\"data_base64\"", number: index + 1)["data_base64"] ?? .null
+                    verifier.process.write(JSONValue.object(["message_base64": message, "records": records]).text)
+                    let verdict = try await verifier.answer(containing: "\"ok\"", number: index + 1)
+                    #expect(verdict == ["ok": true, "signatures": 2, "error": nil])
+                }
+                verifier.process.closeInput()
+                _ = await verifier.process.result()
+            }
+        }
+    }
+
     @Test func aServerThatInsistsOnTLSGetsTheMailOverTLS() async throws {
         try await TestAuthority.with(names: "DNS:localhost") { authority in
             let certificate = authority.certificate

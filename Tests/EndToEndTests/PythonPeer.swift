@@ -14,9 +14,9 @@ struct PythonPeer {
             environment: environment)
     }
 
-    /// The next line that holds the text, as JSON.
-    func answer(containing text: String) async throws -> JSONValue {
-        guard let line = await process.outputLine(containing: text) else {
+    /// The first line that holds the text, or the one of that number, as JSON.
+    func answer(containing text: String, number: Int = 1) async throws -> JSONValue {
+        guard let line = await process.outputLine(containing: text, number: number) else {
             throw Daemon.Failure(description: "the peer ended: \(await process.result().2)")
         }
         return try JSONValue(parsing: line)

@@ -4,11 +4,12 @@ import Synchronization
 /// A child process whose output is read as it comes.
 final class RunningProcess: Sendable {
     private struct State {
-        var output = ""
-        var errors = ""
+        // Bytes, because a letter may come in two pieces.
+        var output: [UInt8] = []
+        var errors: [UInt8] = []
         var status: Int32?
         var open = 3
-        var lineWaiters: [(text: String, continuation: CheckedContinuation<String?, Never>)] = []
+        var lineWaiters: [CheckedContinuation<Void, Never>] = []
         var endWaiters: [CheckedContinuation<Void, Never>] = []
     }
 
@@ -39,12 +40,12 @@ final class RunningProcess: Sendable {
         }
     }
 
-    private static func read(_ handle: FileHandle, _ take: @escaping @Sendable (String?) -> Void) {
+    private static func read(_ handle: FileHandle, _ take: @escaping @Sendable ([UInt8]?) -> Void) {
         Thread.detachNewThread {
             while true {
                 let data = handle.availableData
                 if data.isEmpty { return take(nil) }
-                take(String(decoding: data, as: UTF8.self))
+                take(Array(data))
             }
         }
     }
@@ -54,10 +55,12 @@ final class RunningProcess: Sendable {
     func closeInput() { try? input.close() }
 
     /// The first complete line on standard error that holds the text; nil when the process ends without one.
-    func errorLine(containing text: String) async -> String? { await line(containing: text, in: \.errors) }
+    func errorLine(containing text: String) async -> String? { await line(containing: text, number: 1, in: \.errors) }
 
-    /// The first complete line on standard output that holds the text; nil when the process ends without one.
-    func outputLine(containing text: String) async -> String? { await line(containing: text, in: \.output) }
+    /// A complete line on standard output that holds the text, by its number among such lines; nil when the process ends without it.
+    func outputLine(containing text: String, number: Int = 1) async -> String? {
+        await line(containing: text, number: number, in: \.output)
+    }
 
     /// Exit status, output and errors, once the process has ended.
     func result() async -> (Int32, String, String) {
@@ -69,36 +72,36 @@ final class RunningProcess: Sendable {
             }
             if isOver { continuation.resume() }
         }
-        return state.withLock { ($0.status ?? -1, $0.output, $0.errors) }
+        return state.withLock { ($0.status ?? -1, Self.text($0.output), Self.text($0.errors)) }
     }
 
-    private func line(containing text: String, in stream: KeyPath<State, String>) async -> String? {
+    private func line(containing text: String, number: Int, in stream: KeyPath<State, [UInt8]>) async -> String? {
         while true {
-            let (found, isOver) = state.withLock { state in
-                (Self.completeLines(state[keyPath: stream]).first { $0.contains(text) }, state.open == 0)
+            let (found, isOver, size) = state.withLock { state in
+                let bytes = state[keyPath: stream]
+                return (Self.completeLines(bytes).filter { $0.contains(text) }.dropFirst(number - 1).first, state.open == 0, bytes.count)
             }
             if found != nil || isOver { return found }
-            _ =
-                await withCheckedContinuation { continuation in
-                    let isOver = state.withLock { state in
-                        if state.open == 0 || Self.completeLines(state[keyPath: stream]).contains(where: { $0.contains(text) }) {
-                            return true
-                        }
-                        state.lineWaiters.append((text, continuation))
-                        return false
-                    }
-                    if isOver { continuation.resume(returning: nil) }
-                } as String?
+            await withCheckedContinuation { continuation in
+                let hasMore = state.withLock { state in
+                    if state.open == 0 || state[keyPath: stream].count > size { return true }
+                    state.lineWaiters.append(continuation)
+                    return false
+                }
+                if hasMore { continuation.resume() }
+            }
         }
     }
 
-    private static func completeLines(_ text: String) -> [String] {
-        guard let last = text.lastIndex(of: "\n") else { return [] }
-        return text[..<last].split(separator: "\n").map(String.init)
+    private static func text(_ bytes: some Sequence<UInt8>) -> String { String(decoding: Array(bytes), as: UTF8.self) }
+
+    private static func completeLines(_ bytes: [UInt8]) -> [String] {
+        guard let last = bytes.lastIndex(of: 0x0A) else { return [] }
+        return bytes[..<last].split(separator: 0x0A).map(text)
     }
 
-    private func take(output: String?) { change { if let output { $0.output += output } else { $0.open -= 1 } } }
-    private func take(errors: String?) { change { if let errors { $0.errors += errors } else { $0.open -= 1 } } }
+    private func take(output: [UInt8]?) { change { if let output { $0.output += output } else { $0.open -= 1 } } }
+    private func take(errors: [UInt8]?) { change { if let errors { $0.errors += errors } else { $0.open -= 1 } } }
 
     private func ended(_ status: Int32) {
         change {
@@ -116,7 +119,7 @@ final class RunningProcess: Sendable {
             if state.open == 0 { swap(&ends, &state.endWaiters) }
             return (lines, ends)
         }
-        for waiter in lines { waiter.continuation.resume(returning: nil) }
+        for waiter in lines { waiter.resume() }
         for end in ends { end.resume() }
     }
 }

@@ -10,67 +10,85 @@ struct WhatsAppFaultTests {
     private static let number = "+31612345678"
 
     /// One thing that the provider does once.
-    struct Stumble: Sendable, CustomTestStringConvertible {
+    struct Stumble: Sendable {
         var name: String
         var action: WhatsAppRule.Action
         var standing: String
         var attempts: [String]
         var arrivals = 0
-        var testDescription: String { name }
+    }
+
+    /// Stumbles that one gateway can see one after the other: few enough that no circuit opens over them.
+    struct Stumbles: Sendable, CustomTestStringConvertible {
+        var list: [Stumble]
+        var testDescription: String { list.map(\.name).joined(separator: ", ") }
     }
 
     static let stumbles = [
-        // Whatever ends the exchange after the request went out: it may have been taken, and is never sent again.
-        Stumble(
-            name: "closes without an answer", action: .fault(.close), standing: "unknown answer_lost answer_lost after 1",
-            attempts: ["answer_lost answer_lost"]),
-        Stumble(
-            name: "resets without an answer", action: .fault(.reset), standing: "unknown answer_lost answer_lost after 1",
-            attempts: ["answer_lost answer_lost"]),
-        Stumble(
-            name: "answers with something else", action: .fault(.garbage), standing: "unknown answer_lost answer_lost after 1",
-            attempts: ["answer_lost answer_lost"]),
-        Stumble(
-            name: "takes it and closes", action: .lostAnswer, standing: "unknown answer_lost answer_lost after 1",
-            attempts: ["answer_lost answer_lost"], arrivals: 1),
-        Stumble(
-            name: "takes it and closes in mid-answer", action: .partialAnswer,
-            standing: "unknown answer_lost answer_lost [HTTP 200] after 1", attempts: ["answer_lost answer_lost"], arrivals: 1),
-        Stumble(
-            name: "says yes without naming a message", action: .answer(HTTPAnswer(200, json: ["messages": []])),
-            standing: "unknown answer_lost answer_lost [HTTP 200] after 1", attempts: ["answer_lost answer_lost"]),
-        // Case 57.
-        Stumble(
-            name: "reports an error under status 200", action: .errorInSuccess(GraphError(131_026)),
-            standing: "failed rejected recipient_invalid [131026] after 1", attempts: ["rejected recipient_invalid"]),
-        // Case 53.
-        Stumble(
-            name: "refuses with 400", action: .error(GraphError(100)), standing: "failed rejected content_rejected [100] after 1",
-            attempts: ["rejected content_rejected"]),
-        Stumble(
-            name: "is overloaded", action: .error(GraphError(131_016)), standing: "succeeded provider_unavailable [131016] after 2",
-            attempts: ["deferred provider_unavailable", "accepted"], arrivals: 1),
-        Stumble(
-            name: "is away behind a proxy", action: .answer(HTTPAnswer(502)), standing: "succeeded provider_unavailable [HTTP 502] after 2",
-            attempts: ["deferred provider_unavailable", "accepted"], arrivals: 1),
-        Stumble(
-            name: "is called too fast", action: .error(GraphError(130_429)), standing: "succeeded throttled [130429] after 1",
-            attempts: ["throttled throttled uncounted", "accepted"], arrivals: 1),
+        Stumbles(list: [
+            // Whatever ends the exchange after the request went out: it may have been taken, and is never sent again.
+            Stumble(
+                name: "closes without an answer", action: .fault(.close), standing: "unknown answer_lost answer_lost after 1",
+                attempts: ["answer_lost answer_lost"]),
+            Stumble(
+                name: "resets without an answer", action: .fault(.reset), standing: "unknown answer_lost answer_lost after 1",
+                attempts: ["answer_lost answer_lost"]),
+            Stumble(
+                name: "answers with something else", action: .fault(.garbage), standing: "unknown answer_lost answer_lost after 1",
+                attempts: ["answer_lost answer_lost"]),
+            Stumble(
+                name: "takes it and closes", action: .lostAnswer, standing: "unknown answer_lost answer_lost after 1",
+                attempts: ["answer_lost answer_lost"], arrivals: 1),
+            Stumble(
+                name: "takes it and closes in mid-answer", action: .partialAnswer,
+                standing: "unknown answer_lost answer_lost [HTTP 200] after 1", attempts: ["answer_lost answer_lost"], arrivals: 1),
+            Stumble(
+                name: "says yes without naming a message", action: .answer(HTTPAnswer(200, json: ["messages": []])),
+                standing: "unknown answer_lost answer_lost [HTTP 200] after 1", attempts: ["answer_lost answer_lost"]),
+        ]),
+        Stumbles(list: [
+            // Case 57.
+            Stumble(
+                name: "reports an error under status 200", action: .errorInSuccess(GraphError(131_026)),
+                standing: "failed rejected recipient_invalid [131026] after 1", attempts: ["rejected recipient_invalid"]),
+            // Case 53.
+            Stumble(
+                name: "refuses with 400", action: .error(GraphError(100)), standing: "failed rejected content_rejected [100] after 1",
+                attempts: ["rejected content_rejected"]),
+            Stumble(
+                name: "wants a template outside its window", action: .error(GraphError(131_047)),
+                standing: "failed outside_window policy [131047] after 1", attempts: ["rejected policy"]),
+            Stumble(
+                name: "finds its template paused", action: .error(GraphError(132_015)),
+                standing: "failed template_invalid policy [132015] after 1", attempts: ["rejected policy"]),
+            Stumble(
+                name: "is overloaded", action: .error(GraphError(131_016)), standing: "succeeded provider_unavailable [131016] after 2",
+                attempts: ["deferred provider_unavailable", "accepted"], arrivals: 1),
+            Stumble(
+                name: "is away behind a proxy", action: .answer(HTTPAnswer(502)),
+                standing: "succeeded provider_unavailable [HTTP 502] after 2",
+                attempts: ["deferred provider_unavailable", "accepted"], arrivals: 1),
+            Stumble(
+                name: "is called too fast", action: .error(GraphError(130_429)), standing: "succeeded throttled [130429] after 1",
+                attempts: ["throttled throttled uncounted", "accepted"], arrivals: 1),
+        ]),
     ]
 
-    @Test(arguments: stumbles) func aProviderThatStumblesOnce(_ stumble: Stumble) async throws {
+    @Test(arguments: stumbles) func aProviderThatStumblesOnce(_ stumbles: Stumbles) async throws {
         try await Gateway.with(whatsapp: Self.quick) { gateway in
-            gateway.providers.whatsapp.setScript([WhatsAppRule(nth: 1...1, stumble.action)])
-            let id = try await gateway.deliver("whatsapp", to: Self.number)
-            let status = String(stumble.standing.prefix { $0 != " " })
-            let delivery = try await gateway.delivery(id, until: status)
-            #expect(delivery.standing == stumble.standing)
-            #expect(delivery.attempts == stumble.attempts)
-            // The lane goes on with the next one, and not with this one.
-            let next = try await gateway.deliver("whatsapp", to: "+31687654321")
-            #expect(try await gateway.delivery(next, until: "succeeded").attempts == ["accepted"])
-            #expect(gateway.arrivals(of: id) == stumble.arrivals)
-            #expect(!(try await gateway.daemon.delivery(id)).isPossibleDuplicate)
+            for (index, stumble) in stumbles.list.enumerated() {
+                gateway.providers.whatsapp.setScript([WhatsAppRule(nth: 1...1, stumble.action)])
+                let id = try await gateway.deliver("whatsapp", to: "+3161234560\(index)")
+                let status = String(stumble.standing.prefix { $0 != " " })
+                let delivery = try await gateway.delivery(id, until: status)
+                #expect(delivery.standing == stumble.standing, "\(stumble.name)")
+                #expect(delivery.attempts == stumble.attempts, "\(stumble.name)")
+                // The lane goes on with the next one, and not with this one.
+                let next = try await gateway.deliver("whatsapp", to: "+3168765432\(index)")
+                #expect(try await gateway.delivery(next, until: "succeeded").attempts == ["accepted"], "\(stumble.name)")
+                #expect(gateway.arrivals(of: id) == stumble.arrivals, "\(stumble.name)")
+                #expect(!(try await gateway.daemon.delivery(id)).isPossibleDuplicate, "\(stumble.name)")
+            }
         }
     }
 

@@ -118,6 +118,20 @@ import Testing
         #expect(try proposal(.optedOut(.marketing)) == SuppressionProposal(scope: .category(.marketing), reason: .optOut, evidence: "550"))
     }
 
+    @Test(arguments: [
+        (RejectedPart.message, Reason.rejected), (.endpoint, .rejected), (.deadEndpoint, .rejected), (.optedOut(.marketing), .rejected),
+        (.template, .templateInvalid), (.size, .tooLarge), (.window, .outsideWindow),
+    ])
+    func theReasonSaysWhatWasRefused(part: RejectedPart, reason: Reason) throws {
+        let delivery = Delivery.example(now: Self.start)
+        #expect(try reduce(delivery, tried(.rejected(.hard, of: part))).change.reason == reason)
+        // The same when the provider says so only later.
+        let report = DeliveryReport(kind: .failed, at: Self.start, failure: .hard, rejectedPart: part)
+        for state in [DeliveryState.succeeded, .unknown] {
+            #expect(try reduce(Delivery.example(state, now: Self.start), .reported(report)).change.reason == reason)
+        }
+    }
+
     @Test func aCancelComesTooLateWhileItIsWorkedOn() {
         var delivery = Delivery.example(now: Self.start)
         let lifecycle = Lifecycle(policy: ChannelPolicy(lostAnswer: .resend), now: Self.start, chance: 0)

@@ -38,8 +38,7 @@ struct ResponseTableTests {
         case .deferred(let failure, _): ["deferred", failure.errorClass.rawValue, nil]
         case .throttled(let failure, _): ["throttled", failure.errorClass.rawValue, nil]
         case .channelFault(let failure): ["channelFault", failure.errorClass.rawValue, nil]
-        case .rejected(let failure, .endpoint): ["rejected", failure.errorClass.rawValue, "endpoint"]
-        case .rejected(let failure, _): ["rejected", failure.errorClass.rawValue, "another part"]
+        case .rejected(let failure, let part): ["rejected", failure.errorClass.rawValue, part.caseText]
         case .answerLost(let failure): ["answerLost", failure.errorClass.rawValue, nil]
         }
     }

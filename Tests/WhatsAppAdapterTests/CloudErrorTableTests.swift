@@ -39,12 +39,7 @@ struct CloudErrorTableTests {
             object["tries"] = tries.map { .int(Int64($0)) }
         case .rejected(let part):
             object["outcome"] = "rejected"
-            switch part {
-            case .message: object["of"] = "message"
-            case .endpoint: object["of"] = "endpoint"
-            case .deadEndpoint: object["of"] = "deadEndpoint"
-            case .optedOut(let category): object["of"] = .string("optedOut:" + category.rawValue)
-            }
+            object["of"] = .string(part.caseText)
         }
         return .object(object)
     }

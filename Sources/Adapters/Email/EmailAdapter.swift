@@ -34,8 +34,10 @@ public struct EmailAdapter: ChannelAdapter {
             return .rejected(DeliveryFailure(.contentRejected, "The content cannot be made into an e-mail."), of: .message)
         }
         let message = MIMEMessage(from: settings.from, to: to, content: content, deliveryID: request.deliveryID, date: request.acceptedAt)
+        let bytes = message.bytes
+        let signatures = settings.signers.flatMap { $0.field(for: bytes, at: request.acceptedAt) }
         let submission = MailSubmission(
-            sender: settings.from.mailbox, recipients: [to.mailbox], data: message.bytes, deadline: request.deadline)
+            sender: settings.from.mailbox, recipients: [to.mailbox], data: signatures + bytes, deadline: request.deadline)
         let result = try await environment.mail.send(submission, through: settings.server)
         return SMTPReplyTable.outcome(of: result, messageID: message.messageID)
     }

@@ -1,9 +1,11 @@
 import AdapterKit
+import Signing
 
-/// One mail account: the server that takes the mail, and who it comes from.
-struct EmailSettings: Hashable, Sendable {
+/// One mail account: the server that takes the mail, who it comes from, and what signs it.
+struct EmailSettings: Sendable {
     let server: MailServer
     let from: EmailAddress
+    let signers: [DKIMSigner]
 
     static let fields: [FieldSpec] = [
         FieldSpec("host", .string, required: true, doc: "The mail server's name or address."),
@@ -17,6 +19,13 @@ struct EmailSettings: Hashable, Sendable {
         FieldSpec("from", .string, required: true, doc: "The sender of every mail, such as Example <hello@example.nl>."),
         FieldSpec("connections", .integer(1...1000), default: 8, doc: "How many connections to the server at once."),
         FieldSpec("clientName", .string, doc: "The name this machine greets the server with; the sender's domain when left out."),
+        FieldSpec("dkim", .objects(keys), doc: "The keys that sign every mail (DKIM); two of different kinds give two signatures."),
+    ]
+
+    private static let keys: [FieldSpec] = [
+        FieldSpec("domain", .string, required: true, doc: "The sender's domain, or one above it."),
+        FieldSpec("selector", .string, required: true, doc: "Under which name the domain's DNS has the public key."),
+        FieldSpec("key", .string, required: true, secret: true, doc: "The private key in PEM: RSA, or Ed25519."),
     ]
 
     /// Throws every fault of the settings as a whole; those of single fields were found before.
@@ -50,6 +59,7 @@ struct EmailSettings: Hashable, Sendable {
             }
         case (nil, nil): break
         }
+        let signers = Self.signers(settings.objects("dkim"), from: from, &faults)
         // A tenant could otherwise learn which files there are on this machine.
         let caFile = settings.string("caFile").flatMap { $0.isEmpty ? nil : $0 }
         if caFile != nil, settings.network.isGuarded {
@@ -58,10 +68,42 @@ struct EmailSettings: Hashable, Sendable {
 
         guard faults.isEmpty, let from else { throw Faults(faults) }
         self.from = from
+        self.signers = signers
         self.server = MailServer(
             host: host, port: settings.integer("port") ?? Self.port(of: security), security: security,
             credentials: username.flatMap { name in password.map { MailServer.Credentials(username: name, password: $0) } },
             caFile: caFile, clientName: clientName, connections: settings.integer("connections") ?? 8, network: settings.network)
+    }
+
+    private static func signers(_ settings: [AdapterSettings], from: EmailAddress?, _ faults: inout [Fault]) -> [DKIMSigner] {
+        var signers: [DKIMSigner] = []
+        for (index, entry) in settings.enumerated() {
+            let domain = (entry.string("domain") ?? "").lowercased()
+            let selector = entry.string("selector") ?? ""
+            // RFC 7489, section 3.1.1: receivers look for a signature of the domain that people see.
+            if !isDomain(domain) || from.map({ $0.domain == domain || $0.domain.hasSuffix("." + domain) }) == false {
+                faults.append(Fault("dkim[\(index)].domain", "must be the domain of the sender, or one above it"))
+            }
+            if !isDomain(selector) {
+                faults.append(Fault("dkim[\(index)].selector", "must be made of letters, digits, hyphens and full stops"))
+            }
+            do {
+                let key = try SigningKey(pem: entry.secret("key")?.reveal() ?? "")
+                signers.append(DKIMSigner(domain: domain, selector: selector, key: key))
+            } catch {
+                faults.append(Fault("dkim[\(index)].key", "must be a private key in PEM without a password, RSA or Ed25519"))
+            }
+        }
+        return signers
+    }
+
+    /// Whether a text is labels of letters, digits and hyphens with full stops between them (RFC 1035, section 2.3.1).
+    private static func isDomain(_ text: String) -> Bool {
+        text.utf8.count <= 253
+            && text.split(separator: ".", omittingEmptySubsequences: false).allSatisfy { label in
+                (1...63).contains(label.utf8.count) && label.first != "-" && label.last != "-"
+                    && label.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || $0 == "-" || $0 == "_") }
+            }
     }
 
     /// RFC 8314, section 3.3 for submission; RFC 5321, section 4.5.4.2 for clear text.

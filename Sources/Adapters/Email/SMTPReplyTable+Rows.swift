@@ -83,12 +83,12 @@ extension SMTPReplyTable {
         enhanced(4, 2, [1...1], in: transaction, .throttled(.throttled), "The mailbox receives too much mail at once."),
         enhanced(4, 2, [2...2], in: transaction, .deferred(.recipientInvalid, wait: .seconds(3600)), "The mailbox is full."),
         enhanced(5, 2, [2...2], in: transaction, .deferred(.recipientInvalid, wait: .seconds(3600)), "The mailbox is full."),
-        enhanced(5, 2, [3...3], in: transaction, .rejected(.contentRejected, .message), "The message is too large."),
+        enhanced(5, 2, [3...3], in: transaction, .rejected(.contentRejected, .size), "The message is too large."),
         enhanced(5, 2, in: afterSender, .rejected(.recipientInvalid, .endpoint), "The mailbox does not take mail."),
 
         // Mail systems (X.3.Z).
         enhanced(4, 3, in: transaction, .deferred(.providerUnavailable), "The mail server cannot take mail for now."),
-        enhanced(5, 3, [4...4], in: transaction, .rejected(.contentRejected, .message), "The message is too large."),
+        enhanced(5, 3, [4...4], in: transaction, .rejected(.contentRejected, .size), "The message is too large."),
 
         // Routes (X.4.Z). Gmail: 5.4.5 is its daily limit. Microsoft: 5.4.1 is a recipient refused at the edge, also by mistake.
         enhanced(
@@ -155,7 +155,7 @@ extension SMTPReplyTable {
         basic(400...499, in: transaction, words: rateWords, .throttled(.throttled), "The mail server takes less mail from us for now."),
 
         // The sender alone was named: nothing here is about the recipient.
-        basic(552...552, in: [.mail], .rejected(.contentRejected, .message), "The message is too large."),
+        basic(552...552, in: [.mail], .rejected(.contentRejected, .size), "The message is too large."),
         basic(501...501, in: [.mail], .channelFault(.configuration), "The mail server refuses our sender address."),
         basic(553...553, in: [.mail], .channelFault(.configuration), "The mail server refuses our sender address."),
         basic(500...504, in: [.mail], .channelFault(.configuration), "The mail server does not understand us."),
@@ -177,7 +177,7 @@ extension SMTPReplyTable {
         basic(554...554, in: [.rcpt], .rejected(.policy, .message), "The mail server refuses this message by its policy."),
 
         // The content.
-        basic(552...552, in: content, .rejected(.contentRejected, .message), "The message is too large."),
+        basic(552...552, in: content, .rejected(.contentRejected, .size), "The message is too large."),
         basic(550...550, in: content, .rejected(.policy, .message), "The mail server refuses this message by its policy."),
         basic(554...554, in: content, .rejected(.policy, .message), "The mail server refuses this message by its policy."),
         basic(500...504, in: afterSender, .rejected(.internal, .message), "The mail server does not understand this transaction."),

@@ -122,7 +122,7 @@ enum SMTPReplyTable {
             Breakdown(
                 verdict: .rejected(.recipientInvalid, .message), summary: "The mail server takes no addresses in other scripts (SMTPUTF8).")
         case .tooLarge:
-            Breakdown(verdict: .rejected(.contentRejected, .message), summary: "The message is larger than the mail server takes.")
+            Breakdown(verdict: .rejected(.contentRejected, .size), summary: "The message is larger than the mail server takes.")
         case .invalidEnvelope: Breakdown(verdict: .rejected(.internal, .message), summary: "The envelope could not be put into SMTP.")
         }
     }

@@ -34,12 +34,41 @@ public struct Acceptance: Hashable, Sendable {
 public enum RejectedPart: Hashable, Sendable {
     /// This content, or this message's policy.
     case message
+    /// The provider's template: missing, blocked, or not made for what was filled in.
+    case template
+    /// The content, because it is larger than the provider takes.
+    case size
+    /// The moment: outside a service window only templates may be sent.
+    case window
     /// The address, without proof that it is dead: fails the one delivery and suppresses nothing.
     case endpoint
     /// The provider says that the address does not exist: core suppresses it.
     case deadEndpoint
     /// The person declined this category from us: core suppresses it for that category.
     case optedOut(MessageCategory)
+}
+
+extension RejectedPart {
+    /// The part in one word, as stores keep it.
+    public var word: String {
+        switch self {
+        case .message: "message"
+        case .template: "template"
+        case .size: "size"
+        case .window: "window"
+        case .endpoint: "endpoint"
+        case .deadEndpoint: "dead_endpoint"
+        case .optedOut(let category): "opted_out:\(category.rawValue)"
+        }
+    }
+
+    /// `nil` for what is no such word.
+    public init?(word: String) {
+        let parts: [RejectedPart] =
+            [.message, .template, .size, .window, .endpoint, .deadEndpoint] + MessageCategory.allCases.map { .optedOut($0) }
+        guard let part = parts.first(where: { $0.word == word }) else { return nil }
+        self = part
+    }
 }
 
 /// Why a try did not succeed.

@@ -46,7 +46,7 @@ enum CloudErrorTable {
         row([130_497], .rejected(.endpoint), .policy, "the account may not send to this country"),
         row([131_049], .rejected(.message), .policy, "the provider withheld a marketing message"),
         row([130_472], .rejected(.message), .policy, "the recipient is part of an experiment of the provider"),
-        row([131_047], .rejected(.message), .policy, "outside the 24 hour window: only a template may be sent"),
+        row([131_047], .rejected(.window), .policy, "outside the 24 hour window: only a template may be sent"),
         row([131_050], .rejected(.optedOut(.marketing)), .policy, "the recipient declined marketing messages"),
         row([131_021], .rejected(.message), .recipientInvalid, "the sender is the recipient"),
         row([131_026], .rejected(.endpoint), .recipientInvalid, "the message cannot be delivered to this number"),
@@ -54,9 +54,9 @@ enum CloudErrorTable {
         row(
             [131_008, 131_009, 131_051, 131_062], .rejected(.message), .contentRejected,
             "a value is missing, invalid or of an unsupported type"),
-        row([132_000, 132_005, 132_012, 132_018], .rejected(.message), .contentRejected, "the template's parameters do not fit"),
-        row([132_001, 132_007], .rejected(.message), .contentRejected, "the template does not exist or violates the rules"),
-        row([132_015, 132_016, 132_068], .rejected(.message), .policy, "the template is paused or blocked"),
+        row([132_000, 132_005, 132_012, 132_018], .rejected(.template), .contentRejected, "the template's parameters do not fit"),
+        row([132_001, 132_007], .rejected(.template), .contentRejected, "the template does not exist or violates the rules"),
+        row([132_015, 132_016, 132_068], .rejected(.template), .policy, "the template is paused or blocked"),
         row([134_011, 135_000], .rejected(.message), .contentRejected, "the message was refused"),
     ]
 

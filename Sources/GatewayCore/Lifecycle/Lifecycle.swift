@@ -85,7 +85,7 @@ extension Lifecycle {
             attempt.record(.rejected, failure)
             change.lastError = failure
             change.attemptCount += 1
-            change.settle(.failed, .rejected)
+            change.settle(.failed, reason(part))
             suppression = proposal(part, failure)
 
         case .answerLost(let failure):
@@ -144,9 +144,18 @@ extension Lifecycle {
         return RetryPolicy.bounded(hint, left: delivery.deadline - now)
     }
 
+    private func reason(_ part: RejectedPart?) -> Reason {
+        switch part {
+        case .template: .templateInvalid
+        case .size: .tooLarge
+        case .window: .outsideWindow
+        case .message, .endpoint, .deadEndpoint, .optedOut, nil: .rejected
+        }
+    }
+
     private func proposal(_ part: RejectedPart, _ failure: DeliveryFailure?) -> SuppressionProposal? {
         switch part {
-        case .message, .endpoint: nil
+        case .message, .template, .size, .window, .endpoint: nil
         case .deadEndpoint: SuppressionProposal(scope: .organization, reason: .hardBounce, evidence: failure?.code)
         case .optedOut(let category): SuppressionProposal(scope: .category(category), reason: .optOut, evidence: failure?.code)
         }
@@ -176,7 +185,7 @@ extension Lifecycle {
             if let confirmation = delivery.confirmation, confirmation >= .delivered {
                 change.flags.insert(.undelivered)
             } else {
-                change.settle(.failed, .rejected)
+                change.settle(.failed, reason(report.rejectedPart))
                 change.lastError = report.failure ?? change.lastError
             }
         case .reply: return .failure(.nothingNew)
@@ -188,7 +197,7 @@ extension Lifecycle {
         if report.kind == .reply { return .failure(.nothingNew) }
         var settled = DeliveryChange(of: delivery, at: now)
         if report.kind == .failed {
-            settled.settle(.failed, .rejected)
+            settled.settle(.failed, reason(report.rejectedPart))
             settled.lastError = report.failure ?? settled.lastError
             return .success(Transition(change: settled, suppression: proposal(report)))
         }

@@ -94,24 +94,9 @@ private struct RejectedPartWord: SQLiteWord {
     init(_ part: RejectedPart) { self.part = part }
 
     init?(rawValue: String) {
-        switch rawValue {
-        case "message": part = .message
-        case "endpoint": part = .endpoint
-        case "dead_endpoint": part = .deadEndpoint
-        default:
-            guard rawValue.hasPrefix("opted_out:"), let category = MessageCategory(rawValue: String(rawValue.dropFirst(10))) else {
-                return nil
-            }
-            part = .optedOut(category)
-        }
+        guard let part = RejectedPart(word: rawValue) else { return nil }
+        self.part = part
     }
 
-    var rawValue: String {
-        switch part {
-        case .message: "message"
-        case .endpoint: "endpoint"
-        case .deadEndpoint: "dead_endpoint"
-        case .optedOut(let category): "opted_out:\(category.rawValue)"
-        }
-    }
+    var rawValue: String { part.word }
 }

@@ -22,7 +22,9 @@ public struct ExpectedOutcome: Sendable {
         retryAfter = reader.duration("retryAfter")
         let of = reader.string("of")
         part = of.flatMap { RejectedPart(caseText: $0) }
-        if of != nil, part == nil { reader.fault("of", "must be message, endpoint, deadEndpoint or optedOut:<category>") }
+        if of != nil, part == nil {
+            reader.fault("of", "must be message, template, size, window, endpoint, deadEndpoint or optedOut:<category>")
+        }
         if let kind, reader.faults.isEmpty {
             if (kind == .accepted) != (errorClass == nil) {
                 reader.fault("class", kind == .accepted ? "does not go with accepted" : "is required")
@@ -84,6 +86,9 @@ extension RejectedPart {
     init?(caseText text: String) {
         switch text {
         case "message": self = .message
+        case "template": self = .template
+        case "size": self = .size
+        case "window": self = .window
         case "endpoint": self = .endpoint
         case "deadEndpoint": self = .deadEndpoint
         default:
@@ -96,6 +101,9 @@ extension RejectedPart {
     public var caseText: String {
         switch self {
         case .message: "message"
+        case .template: "template"
+        case .size: "size"
+        case .window: "window"
         case .endpoint: "endpoint"
         case .deadEndpoint: "deadEndpoint"
         case .optedOut(let category): "optedOut:" + category.rawValue

@@ -126,7 +126,8 @@ extension StoreCase {
             },
             StoreCase("every field of a report round-trips") { trial in
                 let delivery = try await trial.accept(trial.mail())
-                for (index, part) in [RejectedPart.message, .endpoint, .deadEndpoint, .optedOut(.marketing)].enumerated() {
+                let parts: [RejectedPart] = [.message, .template, .size, .window, .endpoint, .deadEndpoint, .optedOut(.marketing)]
+                for (index, part) in parts.enumerated() {
                     var report = trial.report(nil, .bounced, at: Int64(index))
                     report.report.deliveryID = delivery.id
                     report.report.failure = DeliveryFailure(.recipientInvalid, code: "5.1.1", "gone")
