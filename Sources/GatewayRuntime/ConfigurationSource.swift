@@ -85,9 +85,10 @@ public struct ConfigurationSource {
 
     /// Throws every fault found so far, and one for each key of the file that nobody asked for.
     public mutating func finish() throws(Faults) {
-        for key in values.keys.sorted() where !known.contains(key) {
+        let empty = lines.keys.filter { key in values[key] == nil && !lines.keys.contains { $0.hasPrefix(key + ".") } }
+        for key in (values.keys + empty).sorted() where !known.contains(key) {
             if known.contains(where: { $0.hasPrefix(key + ".") }) {
-                fault(key, "must be a section with keys of its own")
+                if values[key] != nil { fault(key, "must be a section with keys of its own") }
             } else {
                 let near = nearest(to: key, among: known)
                 fault(key, "is unknown" + (near.map { "; did you mean \($0)?" } ?? ""))
@@ -160,7 +161,7 @@ public struct ConfigurationSource {
     /// A list of objects with single values, from the file alone: the environment has no form for one.
     public mutating func objects(_ key: String) -> [JSONValue]? {
         known.insert(key)
-        guard let node = file[key] else { return nil }
+        guard let node = values[key] else { return nil }
         guard let list = node.sequence, list.allSatisfy({ $0.mapping != nil }) else {
             fault(key, "must be a list of objects")
             return nil
