@@ -51,6 +51,10 @@ import WhatsAppAdapter
         #expect(configuration.channels.count == 1 && configuration.jwt == nil && configuration.appliesMigrations)
     }
 
+    @Test func anEmptySectionIsKnownByItsNameAlone() {
+        #expect(faults("http: { port: 1 }\nlimits: {}\nnetwork:\nretri: {}").filter { $0.contains("(line ") } == ["retri (line 4): is unknown"])
+    }
+
     @Test func everyFaultIsToldAtOnceWithItsKeyAndLine() {
         let yaml = """
             http: { port: 70000, hosst: x, trustedProxies: [10.0.0.0/8, nowhere], allowedOrigins: ["https://portal.example/", "*"] }
