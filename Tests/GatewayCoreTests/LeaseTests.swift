@@ -99,6 +99,33 @@ import Testing
         }
     }
 
+    /// An event may take back a reminder until the moment it is sent, on a channel too that writes no marks else.
+    @Test(arguments: Backend.allCases) func aStepWithADelayBeginsOnlyIfNothingTookItBack(backend: Backend) async throws {
+        let script = ProviderScript()
+        try await OutboxBench.with([.mail(script)], on: backend) { bench in
+            let quote = try #require(QuoteID("q-1"))
+            let late = Latch()
+            bench.store.hold(.suppressions, late)
+            try await bench.running { _ in
+                let reminder = try await bench.accept("a@x.nl", reminderOf: quote)[0]
+                await late.waitForArrivals()
+                let event = StoredEvent(
+                    id: .make(), organizationID: bench.organizationID, trigger: "quote_accepted", quoteID: quote, payload: Array("{}".utf8),
+                    bodyHash: [1], acceptedAt: bench.clock.now)
+                let rules = try #require(bench.store.base as? any GatewayStore)
+                let commit = EventCommit(event: event, decisions: [], supersedes: Supersession(quoteID: quote, at: bench.clock.now))
+                #expect(try await rules.commit(commit) == .committed)
+                bench.store.hold(.suppressions, nil)
+                late.open()
+                let other = try await bench.accept("b@x.nl", reminderOf: quote)[0]
+                try await bench.change(of: other, to: .succeeded)
+                let cancelled = try await bench.delivery(reminder)
+                #expect(cancelled.state == .cancelled && cancelled.reason == .superseded && cancelled.recordedAttempts == 0)
+                #expect(script.requests.map(\.deliveryID) == [other])
+            }
+        }
+    }
+
     @Test func whatIsMarkedIsMarkedBeforeAByteLeaves() async throws {
         let script = ProviderScript([.hang])
         try await OutboxBench.with([.chat(script)]) { bench in

@@ -132,13 +132,16 @@ extension OutboxBench {
     @discardableResult
     func accept(
         _ addresses: String..., channel: ChannelName = .email, after delay: Duration = .zero, for organization: OrganizationID? = nil,
-        orderingKey: String? = nil, deadline: Duration = .seconds(86_400), maxAttempts: Int = 5, category: MessageCategory = .transactional
+        orderingKey: String? = nil, deadline: Duration = .seconds(86_400), maxAttempts: Int = 5, category: MessageCategory = .transactional,
+        reminderOf quote: QuoteID? = nil
     ) async throws -> [DeliveryID] {
         let messages = addresses.map { address in
-            let delivery = NewDelivery(
+            var delivery = NewDelivery(
                 id: .make(), endpoint: Endpoint(channel: channel, address: address),
                 content: RenderedContent(["subject": "s", "text": "t"]),
                 origin: .api, orderingKey: orderingKey, maxAttempts: maxAttempts, deadline: clock.now + deadline, dueAt: clock.now + delay)
+            delivery.quoteID = quote
+            delivery.isDelayedStep = quote != nil
             return NewMessage(
                 id: .make(), organizationID: organization ?? organizationID, category: category, createdAt: clock.now,
                 deliveries: [delivery])

@@ -169,7 +169,8 @@ extension SQLiteStoreTests {
                 return plans
             }
             #expect(plans.count > 10)
-            #expect(plans.filter { $0.hasPrefix("SCAN") || $0.contains("TEMP B-TREE") } == [])
+            // A recursive table is read as it grows.
+            #expect(plans.filter { $0.hasPrefix("SCAN") && $0 != "SCAN turn" || $0.contains("TEMP B-TREE") } == [])
         }
     }
 
@@ -190,6 +191,35 @@ extension SQLiteStoreTests {
             #expect(executions[1] == executions[2])
             #expect(executions[2] <= 500 * 7, "two statements a claimed delivery, four a settled one")
             #expect(preparations[2] == 0, "everything is prepared by then")
+        }
+    }
+
+    @Test func aClaimCostsTheSameHoweverManyOrganizationsWaitForLater() async throws {
+        try await withStore { store, _ in
+            var later = message().deliveries[0]
+            later.dueAt = start + .seconds(3600)
+            let scheduled = (0..<300).map { _ in
+                later.id = .make()
+                return NewMessage(id: .make(), organizationID: .make(), createdAt: start, deliveries: [later])
+            }
+            _ = try await store.accept(scheduled + [message()])
+            let before = try await counters(store)
+            #expect(try await store.claim(request(10)).deliveries.count == 1)
+            let after = try await counters(store)
+            #expect(after.executions - before.executions <= 10)
+        }
+    }
+
+    @Test func aCommitThatFailsIsNotCalledUnwritten() async throws {
+        try await withStore { store, _ in
+            await #expect(throws: StoreError.outcomeUnknown) {
+                try await store.writer.write { connection throws(StoreError) in
+                    _ = try connection.run("PRAGMA defer_foreign_keys = ON")
+                    _ = try connection.run("INSERT INTO contents VALUES (999, x'00')")
+                }
+            }
+            let after = try await store.accept([message()])
+            #expect(after.count == 1, "the writer goes on")
         }
     }
 

@@ -1,4 +1,5 @@
 public import AdapterKit
+import GatewayModel
 
 /// How core treats the deliveries of one channel: the descriptor's own values, as far as the configuration does not replace them.
 public struct ChannelPolicy: Hashable, Sendable {
@@ -47,4 +48,9 @@ public struct ChannelPolicy: Hashable, Sendable {
 
     /// On `resend` channels the claim is the attempt's beginning; on the others a mark is written before any byte leaves.
     public var marksTransmission: Bool { lostAnswer != .resend }
+
+    /// A step with a delay is marked on every channel: a later event of the quote takes back what has not begun, also under a lease.
+    func marksTransmission(of delivery: Delivery) -> Bool {
+        marksTransmission || delivery.isDelayedStep && delivery.recordedAttempts == 0
+    }
 }

@@ -40,7 +40,7 @@ struct DeliveryWorker: Sendable {
             observer.observe(.storeFailed(during: "suppression check", error))
             return WorkResult(ended: .givenBack(dueAt: clock.now + .seconds(1)))
         }
-        if policy.marksTransmission {
+        if policy.marksTransmission(of: delivery) {
             switch await markTransmitting.call(LeaseReference(deliveryID: delivery.id, token: claimed.token)) {
             case .success(true): break
             case .success(false):

@@ -100,7 +100,7 @@ extension Delivery {
 public struct Lease: Hashable, Sendable {
     public var token: LeaseToken
     public var until: Timestamp
-    /// Transmission was recorded as begun before any byte left (`reconcile` and `hold` channels only).
+    /// Transmission was recorded as begun before any byte left (`reconcile` and `hold` channels, and steps with a delay).
     public var isTransmitting: Bool
 
     public init(token: LeaseToken, until: Timestamp, isTransmitting: Bool = false) {

@@ -107,31 +107,31 @@ extension SQLiteStore: OutboxClaiming {
 
 extension SQLiteConnection {
     /// Organizations with due work, beginning after the one that was served last: no more than the claim can serve.
-    ///
-    /// One look into the index for each organization that has anything pending, however much it has.
     fileprivate func lanes(of request: ClaimRequest, after start: OrganizationID?) throws(StoreError) -> [OrganizationID] {
-        var lanes: [OrganizationID] = []
-        var last = start
-        var hasWrapped = start == nil
-        while lanes.count < request.limit {
-            let next = try first(
-                """
-                SELECT organization_id, due_at FROM outbox
-                WHERE channel = ? AND lease_token IS NULL AND blocked = 0 AND organization_id > ?
-                ORDER BY organization_id, due_at LIMIT 1
-                """, request.channel, last?.bits.bytes ?? []
-            ) { row throws(StoreError) in (id: try row.read(OrganizationID.self), dueAt: try row.read(Timestamp.self)) }
-            guard let next else {
-                if hasWrapped { break }
-                hasWrapped = true
-                last = nil
-                continue
-            }
-            if next.dueAt <= request.now, !request.excludedOrganizations.contains(next.id) { lanes.append(next.id) }
-            if hasWrapped, let start, next.id >= start { break }
-            last = next.id
-        }
+        var lanes = try lanes(of: request, after: start?.bits.bytes ?? [])
+        if let start, lanes.count < request.limit { lanes += try self.lanes(of: request, after: []).prefix { $0 <= start } }
         return lanes
+    }
+
+    /// One step in the index for each organization that has anything pending, however much it has.
+    private func lanes(of request: ClaimRequest, after start: [UInt8]) throws(StoreError) -> [OrganizationID] {
+        let lanes = try all(
+            """
+            WITH RECURSIVE turn (organization_id, due_at) AS (
+                SELECT organization_id, due_at FROM outbox WHERE delivery = (
+                    SELECT delivery FROM outbox
+                    WHERE channel = ?1 AND lease_token IS NULL AND blocked = 0 AND organization_id > ?2
+                    ORDER BY organization_id, due_at LIMIT 1)
+                UNION ALL
+                SELECT next.organization_id, next.due_at FROM turn JOIN outbox next ON next.delivery = (
+                    SELECT delivery FROM outbox
+                    WHERE channel = ?1 AND lease_token IS NULL AND blocked = 0 AND organization_id > turn.organization_id
+                    ORDER BY organization_id, due_at LIMIT 1)
+            )
+            SELECT organization_id FROM turn WHERE due_at <= ?3 LIMIT ?4
+            """, request.channel, start, request.now, request.limit + request.excludedOrganizations.count
+        ) { row throws(StoreError) in try row.read(OrganizationID.self) }
+        return Array(lanes.filter { !request.excludedOrganizations.contains($0) }.prefix(request.limit))
     }
 
     /// Leases due rows, the same number of each lane; what one does not use goes to the others. Answers whom the last row went to.

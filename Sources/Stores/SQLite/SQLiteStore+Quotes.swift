@@ -108,7 +108,7 @@ extension SQLiteConnection {
         let waiting = try all(
             """
             SELECT d.number, d.id FROM deliveries d JOIN outbox o ON o.delivery = d.number
-            WHERE d.organization_id = ? AND d.quote_id = ? AND d.is_delayed_step = 1 AND d.recorded_attempts = 0 AND o.lease_token IS NULL
+            WHERE d.organization_id = ? AND d.quote_id = ? AND d.is_delayed_step = 1 AND d.recorded_attempts = 0 AND o.transmitting = 0
             """, organizationID, supersession.quoteID
         ) { row throws(StoreError) in (number: try row.read(Int64.self), id: try row.read(DeliveryID.self)) }
         for one in waiting { try cancelSuperseded(one.number, id: one.id, at: supersession.at) }

@@ -134,12 +134,18 @@ final class SQLiteWriter: Sendable {
         do throws(StoreError) {
             try connection.run("BEGIN IMMEDIATE")
             for job in jobs { try run(job) }
-            try connection.run("COMMIT")
+            try commit()
         } catch {
             lost = error
             if connection.isInTransaction { _ = try? connection.run("ROLLBACK") }
         }
         for job in jobs { job.end(lost) }
+    }
+
+    /// A full disk cuts the log off before the commit is in it. After any other failure the commit may be in the log without being in
+    /// force, and be in force once the file is opened again.
+    private func commit() throws(StoreError) {
+        do throws(StoreError) { try connection.run("COMMIT") } catch { throw error == .full ? .full : .outcomeUnknown }
     }
 
     private func run(_ job: Job) throws(StoreError) {

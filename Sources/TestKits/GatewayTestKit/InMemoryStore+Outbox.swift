@@ -209,6 +209,7 @@ extension InMemoryTables {
         guard var row = rows[id] else { return }
         row.delivery.state = .cancelled
         row.delivery.reason = .superseded
+        row.delivery.lease = nil
         row.delivery.settledAt = now
         row.delivery.updatedAt = now
         row.delivery.revision += 1

@@ -114,7 +114,7 @@ extension InMemoryTables {
         if let supersession = commit.supersedes {
             let waiting = pending { row in
                 row.delivery.organizationID == organizationID && row.delivery.quoteID == supersession.quoteID && row.delivery.isDelayedStep
-                    && row.delivery.recordedAttempts == 0 && row.delivery.lease == nil
+                    && row.delivery.recordedAttempts == 0 && row.delivery.lease?.isTransmitting != true
             }
             for row in waiting { cancelSuperseded(row.delivery.id, at: supersession.at) }
         }

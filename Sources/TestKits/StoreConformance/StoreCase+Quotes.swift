@@ -95,15 +95,20 @@ extension StoreCase {
                 try expectEqual(try await trial.read(other.id).state, .pending, "so does another quote's")
                 try expectEqual(try await trial.read(new.id).state, .pending, "and what the event itself brings")
             },
-            StoreCase("what is being sent is not superseded") { trial in
-                var new = trial.mail()
-                new.quoteID = try trial.quoteID
-                new.isDelayedStep = true
-                try await trial.accept(new)
+            StoreCase("what is claimed and has not begun is superseded") { trial in
+                let new = try await trial.acceptReminder()
                 let claimed = try await trial.claimOne()
-                var commit = try trial.commit()
-                commit.supersedes = Supersession(quoteID: try trial.quoteID, at: trial.at(3))
-                _ = try await trial.store.commit(commit)
+                try await trial.supersede()
+                try expectEqual(try await trial.store.markTransmitting([claimed.reference], at: trial.at(4)), [], "it cannot begin")
+                try expectEqual(try await trial.store.settle([claimed.accepted(at: trial.at(4))]), [], "nor be settled")
+                try expectEqual(try await trial.read(new.id).reason, .superseded, "it is cancelled")
+                try expectEqual(try await trial.store.expiredLeases(at: trial.at(9999), limit: 9), [], "its lease is gone")
+            },
+            StoreCase("what is being sent is not superseded") { trial in
+                let new = try await trial.acceptReminder()
+                let claimed = try await trial.claimOne()
+                _ = try await trial.store.markTransmitting([claimed.reference], at: trial.at(2))
+                try await trial.supersede()
                 try expectEqual(try await trial.store.settle([claimed.accepted(at: trial.at(4))]), [new.id], "its settlement counts")
             },
             StoreCase("a repeated message in an event is a repeat") { trial in
@@ -212,6 +217,22 @@ extension StoreTrial {
         Activity(
             id: .make(), organizationID: .first, quoteID: try quoteID, eventType: "quote_sent", message: "Sent", metadata: ["a": 1],
             createdAt: start)
+    }
+
+    /// Accepts a step of the quote that had a delay and is due by now.
+    fileprivate func acceptReminder() async throws -> NewDelivery {
+        var new = mail()
+        new.quoteID = try quoteID
+        new.isDelayedStep = true
+        try await accept(new)
+        return new
+    }
+
+    /// An event that closes the quote comes in.
+    fileprivate func supersede() async throws {
+        var commit = try commit()
+        commit.supersedes = Supersession(quoteID: try quoteID, at: at(3))
+        _ = try await store.commit(commit)
     }
 
     /// An event of a new quote, with one decision.
