@@ -1,6 +1,7 @@
 import AdapterKit
 import GatewayModel
 import GatewayTestKit
+import StoreBackends
 import Testing
 
 @testable import GatewayCore
