@@ -30,6 +30,7 @@ let package = Package(
     targets: [
         // Layer 0: C libraries in their cages.
         .systemLibrary(name: "CCurl", path: "Sources/CLibraries/CCurl"),
+        .systemLibrary(name: "CLibPQ", path: "Sources/CLibraries/CLibPQ"),
         .systemLibrary(name: "COpenSSL", path: "Sources/CLibraries/COpenSSL"),
 
         // Layer 1: the floor.
@@ -42,6 +43,7 @@ let package = Package(
         .target(name: "WhatsAppAdapter", dependencies: ["AdapterKit", "Signing", .log], path: "Sources/Adapters/WhatsApp"),
         .target(name: "WebhookAdapter", dependencies: ["AdapterKit", "Signing", .log], path: "Sources/Adapters/Webhook"),
         .target(name: "CurlTransport", dependencies: ["AdapterKit", "BlockingIO", "CCurl", .log]),
+        .target(name: "PostgresClient", dependencies: ["BlockingIO", "CLibPQ", .log, .deque]),
         .target(name: "SMTPTransport", dependencies: ["AdapterKit", .log, .nio, .nioPosix, .nioSSL, .deque]),
         .target(name: "GatewayModel", dependencies: ["AdapterKit"]),
 
@@ -92,6 +94,7 @@ let package = Package(
             path: "Sources/TestKits/StoreBackends"),
         .target(
             name: "GatewayTestKit", dependencies: ["AdapterKit", "GatewayModel", "GatewayCore"], path: "Sources/TestKits/GatewayTestKit"),
+        .target(name: "PostgresTesting", path: "Tests/Support/PostgresTesting"),
         .target(name: "WireTestKit", dependencies: ["ProviderSimulators"], path: "Sources/TestKits/WireTestKit"),
 
         // Tests: one folder a target.
@@ -103,6 +106,7 @@ let package = Package(
         .testTarget(
             name: "SMTPTransportTests",
             dependencies: ["AdapterKit", "ProviderSimulators", "SMTPTransport", "WireTestKit", .log, .nio, .nioPosix, .nioSSL]),
+        .testTarget(name: "PostgresClientTests", dependencies: ["PostgresClient", "PostgresTesting", .log]),
         .testTarget(name: "EmailAdapterTests", dependencies: ["AdapterKit", "AdapterContract", "EmailAdapter", "Signing", .log]),
         .testTarget(name: "WhatsAppAdapterTests", dependencies: ["AdapterKit", "AdapterContract", "WhatsAppAdapter", "Signing", .log]),
         .testTarget(name: "WebhookAdapterTests", dependencies: ["AdapterKit", "AdapterContract", "WebhookAdapter", "Signing", .log]),
