@@ -76,7 +76,10 @@ final class PostgresEngine {
             for job in mail.cancelled { cancel(job) }
             for order in mail.orders { take(order) }
             if mail.isAbandoned { break }
-            if mail.isClosing, queue.isEmpty, pipeline.isEmpty, script == nil { break }
+            if mail.isClosing, queue.isEmpty, isAtRest { break }
+            // What the server said while nothing was asked is heard first: a session that it ended is then replaced without a word.
+            if !queue.isEmpty, isAtRest { listen() }
+            if isLost { break }
             send()
             if pipeline.asksForCancellation(), let request = connection.canceller() {
                 counters.cancellations.increment()
@@ -86,16 +89,15 @@ final class PostgresEngine {
             let isAtOnce = isLost || !ends.isEmpty
             let socket = mailbox.wakeUp.wait(socket: connection.socket, forWriting: hasUnsentBytes, timeout: isAtOnce ? .zero : nil)
             mailbox.awake()
-            if socket.isReadable || isLost {
-                if !connection.receive() { isLost = true }
-                hear()
-            }
-            if connection.isDoomed { isLost = true }
+            if socket.isReadable || isLost { listen() }
             if isLost { break }
             tell()
         }
         return leave()
     }
+
+    /// Whether the server has nothing to answer.
+    private var isAtRest: Bool { pipeline.isEmpty && script == nil }
 
     /// Tells the owner of what has ended, who may then have more to do for this connection.
     private func tell() {
@@ -124,7 +126,8 @@ extension PostgresEngine {
             queue.removeFirst()
             sent[order.id] = order
             switch order.work {
-            case .steps(let steps, let commit): begin(order, steps, commit)
+            // What cleans up is nobody's, so that no cancellation hits it.
+            case .steps(let steps, let commit): begin(order.id, of: order.isCleanup ? 0 : order.job, steps, commit)
             case .script(let text):
                 script = (order, nil)
                 isLost = isLost || !connection.script(text)
@@ -153,7 +156,7 @@ extension PostgresEngine {
         }
     }
 
-    private func begin(_ order: PostgresOrder, _ steps: [PostgresStep], _ commit: PipelineState.CommitPoint) {
+    private func begin(_ id: OrderID, of job: JobID, _ steps: [PostgresStep], _ commit: PipelineState.CommitPoint) {
         var expected: [PipelineState.Expected] = []
         expected.reserveCapacity(steps.count + 1)
         let isSent = steps.indices.allSatisfy { begin(steps[$0], number: $0, expected: &expected) } && connection.sync()
@@ -161,8 +164,7 @@ extension PostgresEngine {
         counters.statements.increment(by: steps.count)
         counters.roundTrips.increment()
         // The server commits nothing that it was not sent to the end.
-        let owner = order.isCleanup ? 0 : order.job
-        pipeline.sent(PipelineState.Entry(order: order.id, owner: owner, commit: isSent ? commit : .never, expected: expected))
+        pipeline.sent(PipelineState.Entry(order: id, owner: job, commit: isSent ? commit : .never, expected: expected))
         isLost = isLost || !isSent
     }
 
@@ -195,17 +197,26 @@ extension PostgresEngine {
 // MARK: - Hearing
 
 extension PostgresEngine {
+    /// Reads what has come, and hears it.
+    private func listen() {
+        if !connection.receive() { isLost = true }
+        hear()
+        if connection.isDoomed { isLost = true }
+    }
+
     private func hear() {
         if script != nil { hearScript() }
         // One pause stands between two statements; with two of them there is nothing to come.
         var pauses = 0
-        while pauses < 2, !isLost, pipeline.expected != nil, !connection.isBusy {
+        while pauses < 2, pipeline.expected != nil, !connection.isBusy {
             guard let result = connection.next() else {
                 pauses += 1
                 continue
             }
             pauses = 0
-            act(on: hear(result))
+            let event = hear(result)
+            act(on: event)
+            if event == .broken { break }
         }
         while let notification = connection.notification() { owner.notified(notification) }
     }
@@ -255,7 +266,7 @@ extension PostgresEngine {
                 self.script?.error = error
             } else {
                 self.script = nil
-                isLost = !connection.endScript()
+                isLost = isLost || !connection.endScript()
                 end(script.order, .done(script.error))
             }
         }
@@ -268,19 +279,25 @@ extension PostgresEngine {
     private func end(_ order: PostgresOrder, _ end: PipelineState.End) {
         sent[order.id] = nil
         switch order.waiter {
-        case .pool: ends.append(JobEnd(job: order.job, end: end, verdict: verdict(end)))
+        case .pool: ends.append(JobEnd(job: order.job, end: end, verdict: verdict(end, of: order)))
         case .transaction(let waiter):
             if case .done(let error) = end { waiter.resume(returning: error) } else { waiter.resume(returning: PostgresError(.cancelled)) }
         }
     }
 
-    private func verdict(_ end: PipelineState.End) -> JobEnd.Verdict {
+    private func verdict(_ end: PipelineState.End, of order: PostgresOrder) -> JobEnd.Verdict {
         guard case .done(let error) = end else { return .spent }
         switch error?.state {
         case .readOnly: return .demoted
         // Statements are no longer what they were prepared as, or not prepared at all: a new connection prepares them anew.
         case .unknownStatement, .featureNotSupported: return .spent
-        default: return pipeline.isEmpty && !isLost && !connection.isIdle ? .spent : .sound
+        default: break
         }
+        guard !isLost, pipeline.isEmpty, !connection.isIdle else { return .sound }
+        // The session stands in a transaction: one that failed before its own commit is rolled back, before anything else is sent.
+        guard case .steps(_, .step) = order.work, error != nil else { return .spent }
+        begin(order.id, of: 0, [PostgresStep("ROLLBACK")], .never)
+        hasUnsentBytes = true
+        return .sound
     }
 }

@@ -1,6 +1,7 @@
-import PostgresClient
 import PostgresTesting
 import Testing
+
+@testable import PostgresClient
 
 /// Statements known up front: one transaction, one round trip.
 struct BatchTests {
@@ -58,7 +59,7 @@ struct BatchTests {
     @Test(arguments: [nil, PostgresIsolation.serializable]) func aFailureAnywhereTakesEverythingBack(isolation: PostgresIsolation?)
         async throws
     {
-        try await Self.withTable { pool in
+        try await Self.withTable(.set { $0.maxConnections = 1 }) { pool in
             _ = try await pool.run(.count("INSERT INTO item VALUES (7, 'seven')"))
             let error = await failure { () throws(PostgresError) in
                 try await pool.run(
@@ -72,6 +73,7 @@ struct BatchTests {
             #expect(error.map { "\($0)" } == "PostgreSQL refused (23505, constraint item_key)")
             #expect(error.map { String(reflecting: $0) } == "PostgreSQL refused (23505, constraint item_key)")
             #expect(try await pool.value("SELECT array_agg(id) FROM item") == PostgresArray<Int64>([7]))
+            #expect(pool.statistics.connections == 1)
         }
     }
 
@@ -107,6 +109,16 @@ struct BatchTests {
             #expect(counts == Array(repeating: 1, count: 300))
             #expect(pool.statistics.roundTrips - before == 1)
             #expect(try await pool.run(all: [PostgresStatement<Int>]()) == [])
+        }
+    }
+
+    @Test func anAnswerCanTakeAnotherForm() async throws {
+        try await withPool { pool throws in
+            let sum = PostgresStatement<[Int]>.all("SELECT * FROM generate_series($1, $2)", values: [1, 4]) { try $0.read(Int.self) }
+                .map { $0.reduce(0, +) }
+            #expect(try await pool.run(sum) == 10)
+            let error = await failure { () throws(PostgresError) in try await pool.run(sum.map { _ -> Int in throw CancellationError() }) }
+            #expect(error == PostgresError(.unreadable, .committed))
         }
     }
 

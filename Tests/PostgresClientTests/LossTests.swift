@@ -1,4 +1,6 @@
+import Dispatch
 import PostgresTesting
+import Synchronization
 import Testing
 
 @testable import PostgresClient
@@ -118,6 +120,38 @@ struct LossTests {
                     _ = try await pool.run(.count("INSERT INTO item SELECT count(*) FROM item"))
                 }
                 #expect(try await pool.value(Self.rows) == 10)
+            }
+        }
+    }
+
+    @Test func anEndThatComesWhileAnAnswerIsReadIsHeardBeforeMoreIsSent() async throws {
+        let url = try await PostgresServer.shared.database()
+        let one = Adjustment.set {
+            $0.maxConnections = 1
+            $0.pipelineWithin = .seconds(600)
+        }
+        try await withPool(url) { witness in
+            try await withPool(url, one) { pool in
+                let session = Mutex<Int?>(nil)
+                let mayGoOn = DispatchSemaphore(value: 0)
+                // The answer is read on the connection's own thread, which may wait.
+                async let first = pool.run(
+                    .first("SELECT pg_backend_pid()") { row in
+                        let pid = try row.read(Int.self)
+                        session.withLock { $0 = pid }
+                        mayGoOn.wait()
+                        return pid
+                    })
+                try await eventually { session.withLock { $0 } != nil }
+                let pid = session.withLock { $0 } ?? 0
+                _ = try await witness.run(.count("SELECT pg_terminate_backend($1::int4)", pid))
+                try await witness.wait(until: .isSo("SELECT NOT EXISTS (SELECT FROM pg_stat_activity WHERE pid = $1)", pid))
+                async let second = pool.run(.first("SELECT pg_backend_pid()") { try $0.read(Int.self) })
+                try await pool.runs(2)
+                mayGoOn.signal()
+                #expect(try await first == pid)
+                let next = try await second
+                #expect(next != nil && next != pid)
             }
         }
     }

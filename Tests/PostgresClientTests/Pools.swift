@@ -65,7 +65,7 @@ func eventually(_ isSo: () async throws -> Bool) async throws {
 extension PostgresStatement where Output == Bool? {
     /// A question that has a yes or a no for an answer.
     static func isSo(_ sql: SQL, _ value: (any PostgresValue)? = nil) -> Self {
-        if let value { .first(sql, value) { try $0.read(Bool.self) } } else { .first(sql) { try $0.read(Bool.self) } }
+        .first(sql, values: [value].compactMap(\.self)) { try $0.read(Bool.self) }
     }
 }
 
