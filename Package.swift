@@ -54,6 +54,9 @@ let package = Package(
         .target(
             name: "SQLiteStore", dependencies: ["AdapterKit", "GatewayModel", .log, .grdb, .grdbSQLite], path: "Sources/Stores/SQLite",
             resources: [.embedInCode("Migrations")]),
+        .target(
+            name: "PostgresStore", dependencies: ["AdapterKit", "GatewayModel", "PostgresClient", .log], path: "Sources/Stores/Postgres",
+            resources: [.embedInCode("Migrations")]),
         .target(name: "WorkflowEngine", dependencies: ["AdapterKit", "GatewayModel", "GatewayCore"]),
 
         // Layer 5: the bridge, and the providers' stand-ins.
@@ -90,7 +93,10 @@ let package = Package(
         .target(name: "StoreConformance", dependencies: ["AdapterKit", "GatewayModel"], path: "Sources/TestKits/StoreConformance"),
         .target(
             name: "StoreBackends",
-            dependencies: ["AdapterKit", "GatewayModel", "GatewayTestKit", "SQLiteStore", "StoreConformance", .log, .grdb],
+            dependencies: [
+                "AdapterKit", "GatewayModel", "GatewayTestKit", "PostgresClient", "PostgresStore", "PostgresTesting", "SQLiteStore",
+                "StoreConformance", .log, .grdb,
+            ],
             path: "Sources/TestKits/StoreBackends"),
         .target(
             name: "GatewayTestKit", dependencies: ["AdapterKit", "GatewayModel", "GatewayCore"], path: "Sources/TestKits/GatewayTestKit"),
@@ -120,7 +126,10 @@ let package = Package(
             ]),
         .testTarget(
             name: "StoreConformanceTests",
-            dependencies: ["AdapterKit", "GatewayModel", "GatewayTestKit", "SQLiteStore", "StoreBackends", "StoreConformance", .log, .grdb]),
+            dependencies: [
+                "AdapterKit", "GatewayModel", "GatewayTestKit", "PostgresClient", "PostgresStore", "SQLiteStore", "StoreBackends",
+                "StoreConformance", .log, .grdb,
+            ]),
         .testTarget(
             name: "WorkflowEngineTests", dependencies: ["AdapterKit", "GatewayModel", "GatewayCore", "GatewayTestKit", "WorkflowEngine"]),
         .testTarget(
