@@ -30,6 +30,7 @@ let package = Package(
     targets: [
         // Layer 0: C libraries in their cages.
         .systemLibrary(name: "CCurl", path: "Sources/CLibraries/CCurl"),
+        .systemLibrary(name: "CLibPQ", path: "Sources/CLibraries/CLibPQ"),
         .systemLibrary(name: "COpenSSL", path: "Sources/CLibraries/COpenSSL"),
 
         // Layer 1: the floor.
@@ -42,6 +43,7 @@ let package = Package(
         .target(name: "WhatsAppAdapter", dependencies: ["AdapterKit", "Signing", .log], path: "Sources/Adapters/WhatsApp"),
         .target(name: "WebhookAdapter", dependencies: ["AdapterKit", "Signing", .log], path: "Sources/Adapters/Webhook"),
         .target(name: "CurlTransport", dependencies: ["AdapterKit", "BlockingIO", "CCurl", .log]),
+        .target(name: "PostgresClient", dependencies: ["BlockingIO", "CLibPQ", .log, .deque]),
         .target(name: "SMTPTransport", dependencies: ["AdapterKit", .log, .nio, .nioPosix, .nioSSL, .deque]),
         .target(name: "GatewayModel", dependencies: ["AdapterKit"]),
 
@@ -51,6 +53,9 @@ let package = Package(
         // Layer 4: stores, and the rules.
         .target(
             name: "SQLiteStore", dependencies: ["AdapterKit", "GatewayModel", .log, .grdb, .grdbSQLite], path: "Sources/Stores/SQLite",
+            resources: [.embedInCode("Migrations")]),
+        .target(
+            name: "PostgresStore", dependencies: ["AdapterKit", "GatewayModel", "PostgresClient", .log], path: "Sources/Stores/Postgres",
             resources: [.embedInCode("Migrations")]),
         .target(name: "WorkflowEngine", dependencies: ["AdapterKit", "GatewayModel", "GatewayCore"]),
 
@@ -88,10 +93,14 @@ let package = Package(
         .target(name: "StoreConformance", dependencies: ["AdapterKit", "GatewayModel"], path: "Sources/TestKits/StoreConformance"),
         .target(
             name: "StoreBackends",
-            dependencies: ["AdapterKit", "GatewayModel", "GatewayTestKit", "SQLiteStore", "StoreConformance", .log, .grdb],
+            dependencies: [
+                "AdapterKit", "GatewayModel", "GatewayTestKit", "PostgresClient", "PostgresStore", "PostgresTesting", "SQLiteStore",
+                "StoreConformance", .log, .grdb,
+            ],
             path: "Sources/TestKits/StoreBackends"),
         .target(
             name: "GatewayTestKit", dependencies: ["AdapterKit", "GatewayModel", "GatewayCore"], path: "Sources/TestKits/GatewayTestKit"),
+        .target(name: "PostgresTesting", path: "Tests/Support/PostgresTesting"),
         .target(name: "WireTestKit", dependencies: ["ProviderSimulators"], path: "Sources/TestKits/WireTestKit"),
 
         // Tests: one folder a target.
@@ -103,6 +112,7 @@ let package = Package(
         .testTarget(
             name: "SMTPTransportTests",
             dependencies: ["AdapterKit", "ProviderSimulators", "SMTPTransport", "WireTestKit", .log, .nio, .nioPosix, .nioSSL]),
+        .testTarget(name: "PostgresClientTests", dependencies: ["PostgresClient", "PostgresTesting", .log]),
         .testTarget(name: "EmailAdapterTests", dependencies: ["AdapterKit", "AdapterContract", "EmailAdapter", "Signing", .log]),
         .testTarget(name: "WhatsAppAdapterTests", dependencies: ["AdapterKit", "AdapterContract", "WhatsAppAdapter", "Signing", .log]),
         .testTarget(name: "WebhookAdapterTests", dependencies: ["AdapterKit", "AdapterContract", "WebhookAdapter", "Signing", .log]),
@@ -116,7 +126,10 @@ let package = Package(
             ]),
         .testTarget(
             name: "StoreConformanceTests",
-            dependencies: ["AdapterKit", "GatewayModel", "GatewayTestKit", "SQLiteStore", "StoreBackends", "StoreConformance", .log, .grdb]),
+            dependencies: [
+                "AdapterKit", "GatewayModel", "GatewayTestKit", "PostgresClient", "PostgresStore", "SQLiteStore", "StoreBackends",
+                "StoreConformance", .log, .grdb,
+            ]),
         .testTarget(
             name: "WorkflowEngineTests", dependencies: ["AdapterKit", "GatewayModel", "GatewayCore", "GatewayTestKit", "WorkflowEngine"]),
         .testTarget(

@@ -3,7 +3,7 @@ import StoreConformance
 import Testing
 
 @Suite struct StoreConformanceTests {
-    @Test(arguments: Backend.allCases, StoreCase.all)
+    @Test(arguments: Backend.allCases + [.pooled], StoreCase.all)
     func keepsItsPromise(_ backend: Backend, _ promise: StoreCase) async throws {
         let folder = try TestFolder()
         defer { folder.remove() }

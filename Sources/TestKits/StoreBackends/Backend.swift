@@ -7,7 +7,12 @@ public import StoreConformance
 
 /// The kinds of store there are, as tests open them: whatever must hold on every store takes them as its arguments.
 public enum Backend: String, CaseIterable, Sendable, CustomStringConvertible {
-    case memory, sqlite
+    case memory, sqlite, postgres
+    /// PostgreSQL behind a PgBouncer that works by transactions.
+    case pooled
+
+    /// What is said of PostgreSQL is said of it behind a pooler too; only the store's own promises are held there once more.
+    public static var allCases: [Backend] { [.memory, .sqlite, .postgres] }
 
     public var description: String { rawValue }
 
@@ -40,6 +45,7 @@ public enum Backend: String, CaseIterable, Sendable, CustomStringConvertible {
                 }
                 try queue.close()
             }
+        case .postgres, .pooled: folder.postgres.harness(isPooled: self == .pooled)
         }
     }
 }

@@ -8,10 +8,12 @@ public import SQLiteStore
 public struct TestFolder: Sendable {
     private let url: URL
     private let clock: any WallClock
+    let postgres: PostgresLoan
 
     /// - Parameter clock: what stores opened here take the time from.
     public init(clock: any WallClock = ManualClock()) throws {
         self.clock = clock
+        postgres = PostgresLoan(clock: clock)
         url = FileManager.default.temporaryDirectory.appendingPathComponent("store-" + UUIDBits.version7().text)
         try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
     }
@@ -20,7 +22,7 @@ public struct TestFolder: Sendable {
 
     public func store(_ name: String = "store", migrate: SQLiteMigration = .apply) async throws -> SQLiteStore {
         try await SQLiteStore(
-            path: path(name), clock: clock, logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }), migrate: migrate)
+            path: path(name), clock: clock, logger: .quiet, migrate: migrate)
     }
 
     public func copy(_ name: String, to other: String) throws {
@@ -30,5 +32,8 @@ public struct TestFolder: Sendable {
         }
     }
 
-    public func remove() { try? FileManager.default.removeItem(at: url) }
+    public func remove() {
+        try? FileManager.default.removeItem(at: url)
+        postgres.giveBack()
+    }
 }

@@ -102,7 +102,7 @@ extension StoreCase {
                 let deferred = try await trial.read(claimed[2].delivery.id)
                 _ = try await trial.store.apply(deferred.cancelled(at: trial.at(1)), to: deferred, audit: nil)
                 try await check("cancelling", 1)
-                _ = try await trial.store.purge(settledBefore: trial.at(100), eventsBefore: trial.at(100), limit: 100)
+                _ = try await trial.store.purge(settledBefore: trial.day(2), eventsBefore: trial.day(2), limit: 100)
                 try await check("retention", 1)
             },
             StoreCase("counts tell what waits, what works and for how long") { trial in
@@ -134,16 +134,20 @@ extension StoreCase {
                 let claimed = try await trial.claimOne()
                 _ = try await trial.store.settle([claimed.accepted(at: trial.at(1))])
                 try expectEqual(
-                    try await trial.store.purge(settledBefore: trial.at(1000), eventsBefore: trial.at(1000), limit: 10), 0, "nothing goes")
+                    try await trial.store.purge(settledBefore: trial.day(2), eventsBefore: trial.day(2), limit: 10), 0, "nothing goes")
                 try expectEqual(
                     try await trial.store.message(message.id, organizationID: .first).count, 2, "a message stays whole while it is open")
+                let waiting = try await trial.claimOne(at: trial.at(50)).delivery
+                try expectEqual(waiting.id, message.deliveries[1].id, "and what waits is sent at its time")
             },
             StoreCase("retention removes what was settled before, with all that belongs to it") { trial in
                 let old = try await trial.accept(trial.message(of: [trial.mail()], key: "k"))[0]
                 _ = try await trial.store.settle([try await trial.claimOne().accepted(at: trial.at(1))])
-                let fresh = try await trial.accept(trial.mail())
-                _ = try await trial.store.settle([try await trial.claimOne(at: trial.at(2)).accepted(at: trial.at(50))])
-                let purged = try await trial.store.purge(settledBefore: trial.at(50), eventsBefore: trial.at(50), limit: 10)
+                var later = trial.message(of: [trial.mail(dueAt: trial.day(2))])
+                later.createdAt = trial.day(2)
+                let fresh = try await trial.accept(later)[0]
+                _ = try await trial.store.settle([try await trial.claimOne(at: trial.day(2)).accepted(at: trial.day(2))])
+                let purged = try await trial.store.purge(settledBefore: trial.day(2), eventsBefore: trial.day(2), limit: 10)
                 try expectEqual(purged, 1, "one goes")
                 try expectEqual(try await trial.store.delivery(old.id, organizationID: nil), nil, "the old one")
                 try expectEqual(try await trial.store.content(of: old.id), nil, "with its content")
@@ -151,14 +155,15 @@ extension StoreCase {
                 try expectEqual(try await trial.read(fresh.id).state, .succeeded, "the other stays")
                 try await trial.accept(trial.message(of: [trial.mail()], key: "k"))
             },
-            StoreCase("retention goes in batches") { trial in
+            StoreCase("retention goes in batches, or in days") { trial in
                 for _ in 0..<5 { try await trial.accept(trial.mail()) }
                 _ = try await trial.store.settle(try await trial.claim().deliveries.map { $0.accepted(at: trial.at(1)) })
                 var purged: [Int] = []
                 for _ in 0..<4 {
-                    purged.append(try await trial.store.purge(settledBefore: trial.at(9), eventsBefore: trial.at(9), limit: 2))
+                    purged.append(try await trial.store.purge(settledBefore: trial.day(2), eventsBefore: trial.day(2), limit: 2))
                 }
-                try expectEqual(purged, [2, 2, 1, 0], "no more than the limit at once")
+                let expected = trial.harness.capabilities.removesWholeDays ? [5, 0, 0, 0] : [2, 2, 1, 0]
+                try expectEqual(purged, expected, "no more than the limit at once, or a day at once")
             },
             StoreCase("a store that works can be written to") { trial in
                 try await trial.store.checkWritable()

@@ -23,8 +23,10 @@ public struct StoreCase: Sendable, CustomStringConvertible {
         }
         // Whatever a case did: every accepted delivery is in exactly one state.
         let counts = try? await trial.store.counts(at: trial.start, organizationID: nil)
+        let fault = counts == nil ? nil : try await harness.fault(trial.store)
         await trial.store.close()
         try expect(counts == nil || counts?.unaccounted == 0, "every accepted delivery is in exactly one state")
+        try expectEqual(fault, nil, "what the store keeps beside its rows agrees with them")
     }
 
     public var description: String { name }
@@ -35,23 +37,37 @@ public struct StoreCase: Sendable, CustomStringConvertible {
     }
 }
 
+/// Where stores honestly differ: each keeps the promise, in its own way.
+public struct StoreCapabilities: Sendable {
+    /// Retention removes a day of history at once, when everything on it is old enough, and not so many rows at a time.
+    public var removesWholeDays: Bool
+
+    public init(removesWholeDays: Bool = false) { self.removesWholeDays = removesWholeDays }
+}
+
 /// How a kind of store is made for a case.
 public struct StoreHarness: Sendable {
+    public var capabilities: StoreCapabilities
     /// Opens a new, empty store.
     public var open: @Sendable () async throws -> any GatewayStore
     /// Opens again what `store` holds, as after a kill: nothing is settled or handed back before.
     public var reopen: @Sendable (any GatewayStore) async throws -> any GatewayStore
     /// Makes the stored content of a delivery unreadable, as a failing disk would.
     public var spoil: @Sendable (DeliveryID, any GatewayStore) async throws -> Void
+    /// What is wrong with what a store keeps beside its rows, such as counts; `nil` for nothing. Asked at the end of every case.
+    public var fault: @Sendable (any GatewayStore) async throws -> String?
 
     public init(
-        open: @escaping @Sendable () async throws -> any GatewayStore,
+        capabilities: StoreCapabilities = StoreCapabilities(), open: @escaping @Sendable () async throws -> any GatewayStore,
         reopen: @escaping @Sendable (any GatewayStore) async throws -> any GatewayStore,
-        spoil: @escaping @Sendable (DeliveryID, any GatewayStore) async throws -> Void
+        spoil: @escaping @Sendable (DeliveryID, any GatewayStore) async throws -> Void,
+        fault: @escaping @Sendable (any GatewayStore) async throws -> String? = { _ in nil }
     ) {
+        self.capabilities = capabilities
         self.open = open
         self.reopen = reopen
         self.spoil = spoil
+        self.fault = fault
     }
 }
 

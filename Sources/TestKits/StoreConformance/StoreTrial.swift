@@ -9,6 +9,8 @@ struct StoreTrial: Sendable {
     let start = Timestamp(year: 2026, month: 3, day: 1, hour: 9)
 
     func at(_ seconds: Int64) -> Timestamp { start + .seconds(seconds) }
+    /// The same hour some days later: far enough away for stores that keep history by days.
+    func day(_ days: Int64) -> Timestamp { at(days * 86_400) }
 
     /// Accepts one message and answers its deliveries.
     @discardableResult
