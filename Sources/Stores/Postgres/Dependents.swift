@@ -83,13 +83,13 @@ struct Dependents: Sendable {
         ) { row in try Waiting(&row) }
     }
 
-    /// Delayed steps of a quote that have not been tried, and what stands by for them, to be cancelled at the given time.
+    /// Delayed steps of a quote that have not begun to be sent, and what stands by for them, to be cancelled at the given time.
     static func superseded(by supersession: Supersession, of organizationID: OrganizationID) -> PostgresStatement<[Waiting]> {
         .rows(
             """
             WITH RECURSIVE superseded (delivery_id, organization_id, day, ordering_key) AS (
                 SELECT delivery_id, organization_id, day, ordering_key FROM gateway.outbox
-                WHERE organization_id = $1 AND delayed_quote_id = $2 AND lease_token IS NULL
+                WHERE organization_id = $1 AND delayed_quote_id = $2 AND NOT transmitting
                 UNION
                 SELECT o.delivery_id, o.organization_id, o.day, o.ordering_key
                 FROM superseded JOIN gateway.outbox o
@@ -101,11 +101,12 @@ struct Dependents: Sendable {
         ) { row in try Waiting(&row) }
     }
 
-    /// What has been leased meanwhile goes its own way.
+    /// What has been leased meanwhile goes its own way, unless it is a step with a delay that has not begun.
     private static let cancelling: SQL = """
         WITH gone AS (
             DELETE FROM gateway.outbox o USING unnest($1, $2, $3) AS c (delivery_id, organization_id, at)
-            WHERE o.delivery_id = c.delivery_id AND o.organization_id = c.organization_id AND o.lease_token IS NULL AND o.day = ANY ($4)
+            WHERE o.delivery_id = c.delivery_id AND o.organization_id = c.organization_id AND o.day = ANY ($4)
+                AND (o.lease_token IS NULL OR o.delayed_quote_id IS NOT NULL AND NOT o.transmitting)
             RETURNING o.delivery_id, o.organization_id, o.day, o.claim_count, c.at
         ), written AS (
             UPDATE gateway.deliveries d

@@ -134,24 +134,9 @@ private struct RejectedPartWord: StoredText {
     init(_ part: RejectedPart) { self.part = part }
 
     init?(storedText: String) {
-        switch storedText {
-        case "message": part = .message
-        case "endpoint": part = .endpoint
-        case "dead_endpoint": part = .deadEndpoint
-        default:
-            guard storedText.hasPrefix("opted_out:"), let category = MessageCategory(rawValue: String(storedText.dropFirst(10))) else {
-                return nil
-            }
-            part = .optedOut(category)
-        }
+        guard let part = RejectedPart(word: storedText) else { return nil }
+        self.part = part
     }
 
-    var storedText: String {
-        switch part {
-        case .message: "message"
-        case .endpoint: "endpoint"
-        case .deadEndpoint: "dead_endpoint"
-        case .optedOut(let category): "opted_out:\(category.rawValue)"
-        }
-    }
+    var storedText: String { part.word }
 }
