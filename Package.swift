@@ -77,7 +77,7 @@ let package = Package(
             name: "GatewayRuntime",
             dependencies: [
                 "AdapterKit", "BlockingIO", "Signing", "CurlTransport", "SMTPTransport", "GatewayModel", "GatewayCore", "SQLiteStore",
-                "WorkflowEngine", "QuoteBridge", "ProviderSimulators", "GatewayAPI",
+                "PostgresStore", "WorkflowEngine", "QuoteBridge", "ProviderSimulators", "GatewayAPI",
                 .log, .lifecycle, .configuration, .yams, .hummingbird, .nio, .nioPosix,
             ]),
         .executableTarget(

@@ -1,36 +1,52 @@
 import AdapterKit
 public import GatewayModel
 import Logging
+import PostgresStore
 import SQLiteStore
 
 extension Administration {
-    /// Runs one command on the configured store, opened for it.
+    /// Runs one command: in the daemon that has the embedded store open, else on the configured store, opened for it.
     ///
-    /// - Throws: a `StoreError`, when another process has the store or its schema does not fit.
-    public static func onStore(of configuration: GatewayConfiguration, _ command: Command) async throws(StoreError) -> Answer {
-        let store = try await SQLiteStore(
-            path: configuration.storePath, clock: SystemClock(),
-            logger: Logger(label: "gatewayd", factory: { _ in SwiftLogNoOpLogHandler() }),
-            // Another command is done in a moment.
-            migrate: .apply, patience: .seconds(10))
-        let answer = await Administration(store: store).run(command)
-        await store.close()
+    /// - Throws: a `StoreError`, when the store cannot be opened or its schema does not fit; or what broke the talk with the daemon.
+    public static func perform(_ command: Command, on configuration: GatewayConfiguration) async throws -> Answer {
+        if let answer = try await ControlSocket.send(command, to: configuration.store) { return answer }
+        return try await onStore(of: configuration, command)
+    }
+
+    private static func onStore(of configuration: GatewayConfiguration, _ command: Command) async throws(StoreError) -> Answer {
+        // Another command is done in a moment.
+        let opened = try await OpenedStore(configuration.store, clock: nil, logger: .silent, patience: .seconds(10))
+        let answer = await Administration(store: opened.store, clock: opened.clock).run(command)
+        await opened.store.close()
         return answer
     }
 
     /// Throws unless a daemon of this version can work on the store as it is.
     public static func verifySchema(of configuration: GatewayConfiguration) async throws(StoreError) {
-        try await SQLiteStore.verify(path: configuration.storePath)
+        switch configuration.store {
+        case .embedded(let path): try await SQLiteStore.verify(path: path)
+        case .postgres(let location): try await PostgresStore.verify(location)
+        }
     }
 
     /// Takes back every migration above `number`, with the data that it brought.
     public static func rollBackSchema(of configuration: GatewayConfiguration, to number: Int) async throws(StoreError) {
-        try await SQLiteStore.rollBack(path: configuration.storePath, to: number)
+        switch configuration.store {
+        case .embedded(let path): try await SQLiteStore.rollBack(path: path, to: number)
+        case .postgres(let location): try await PostgresStore.rollBack(location, to: number)
+        }
     }
 
-    /// The schema's migrations, after those that are pending were applied where that is wanted.
-    public static func migrations(of configuration: GatewayConfiguration, applying: Bool) async throws(StoreError) -> [MigrationStatus] {
-        if applying { _ = try await onStore(of: configuration, .migrations) }
-        return try await SQLiteStore.plan(path: configuration.storePath)
+    /// The schema's migrations; changes nothing.
+    public static func migrations(of configuration: GatewayConfiguration) async throws(StoreError) -> [MigrationStatus] {
+        switch configuration.store {
+        case .embedded(let path): return try await SQLiteStore.plan(path: path)
+        case .postgres(let location): return try await PostgresStore.plan(location)
+        }
     }
+}
+
+extension Logger {
+    /// For stores that are opened for a moment.
+    static var silent: Logger { Logger(label: "gatewayd", factory: { _ in SwiftLogNoOpLogHandler() }) }
 }

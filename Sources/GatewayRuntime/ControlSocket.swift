@@ -21,7 +21,7 @@ public struct ControlSocket: Service, CustomStringConvertible {
         self.logger = logger
     }
 
-    public static func path(forStore storePath: String) -> String { storePath + ".sock" }
+    static func path(forStore storePath: String) -> String { storePath + ".sock" }
 
     public func run() async throws {
         let server = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
@@ -65,9 +65,9 @@ public struct ControlSocket: Service, CustomStringConvertible {
         } catch { logger.debug("a control connection ended early") }
     }
 
-    /// Gives a command to the daemon that has the store open; nil when none listens.
-    public static func send(_ command: Administration.Command, toStore storePath: String) async throws -> Administration.Answer? {
-        guard
+    /// Gives a command to the daemon that has the embedded store open; nil when none listens, or others may open the store too.
+    static func send(_ command: Administration.Command, to store: StoreLocation) async throws -> Administration.Answer? {
+        guard case .embedded(let storePath) = store,
             let channel = try? await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
                 .connect(unixDomainSocketPath: path(forStore: storePath))
                 .flatMapThrowing({ channel in

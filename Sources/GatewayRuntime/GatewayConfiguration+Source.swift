@@ -1,6 +1,7 @@
 public import AdapterKit
 import GatewayAPI
 import GatewayCore
+import PostgresStore
 import QuoteBridge
 import Signing
 
@@ -10,14 +11,14 @@ extension GatewayConfiguration {
     /// - Parameter installed: the channels that may be configured; their field specs say what may stand in their sections.
     public init(_ source: consuming ConfigurationSource, installed: [any ChannelAdapter.Type]) throws(Faults) {
         var source = source
-        let store = Self.storePath(&source)
+        let store = Self.store(&source)
         let keyring = source.string("secrets.keyring")
         if let keyring {
             do { _ = try Keyring(parsing: keyring) } catch { source.fault("secrets.keyring", "is not a keyring: \(error)") }
         } else {
             source.fault("secrets.keyring", "is required: a file of lines `id base64(32 bytes)`, such as \"file:/etc/gatewayd/keyring\"")
         }
-        self.init(storePath: store ?? "", keyring: Secret(keyring ?? ""))
+        self.init(store: store ?? .embedded(path: ""), keyring: Secret(keyring ?? ""))
         if let mode = source.choice("store.migrate", of: ["apply", "verify"]) { appliesMigrations = mode == "apply" }
 
         readHTTP(&source)
@@ -44,16 +45,16 @@ extension GatewayConfiguration {
         try source.finish()
     }
 
-    private static func storePath(_ source: inout ConfigurationSource) -> String? {
+    private static func store(_ source: inout ConfigurationSource) -> StoreLocation? {
+        let pooler = source.choice("store.pooler", of: PostgresLocation.Pooler.allCases.map(\.rawValue))
         guard let url = source.string("store.url") else {
             source.fault("store.url", "is required, such as \"sqlite:/var/lib/gatewayd/gatewayd.db\"")
             return nil
         }
-        guard url.hasPrefix("sqlite:"), url.count > 7 else {
-            source.fault("store.url", "must name the embedded store, as sqlite:/path/to/file")
+        do { return try StoreLocation(url: url, pooler: pooler.flatMap(PostgresLocation.Pooler.init)) } catch {
+            source.fault(error.path, error.message)
             return nil
         }
-        return String(url.dropFirst(7))
     }
 
     private mutating func readHTTP(_ source: inout ConfigurationSource) {

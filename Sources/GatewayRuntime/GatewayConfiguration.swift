@@ -34,8 +34,7 @@ public struct GatewayConfiguration: Sendable {
     }
 
     public var http = HTTP()
-    /// The file of the embedded store.
-    public var storePath: String
+    public var store: StoreLocation
     /// Whether pending migrations are applied at the start, or their absence refused.
     public var appliesMigrations = true
     /// The text of the keyring that seals secrets.
@@ -48,8 +47,8 @@ public struct GatewayConfiguration: Sendable {
     public var limits = Limits()
     public var retention = RetentionPolicy()
 
-    public init(storePath: String, keyring: Secret) {
-        self.storePath = storePath
+    public init(store: StoreLocation, keyring: Secret) {
+        self.store = store
         self.keyring = keyring
     }
 }

@@ -7,7 +7,6 @@ public import Logging
 import NIOPosix
 public import QuoteBridge
 import SMTPTransport
-import SQLiteStore
 public import ServiceLifecycle
 import Signing
 import WorkflowEngine
@@ -23,13 +22,13 @@ public final class GatewayRuntime: Service {
     /// Takes in quote events in-process.
     public var bridge: QuoteBridge { services.bridge }
     /// What the command line may do to the store, in-process.
-    public var administration: Administration { Administration(store: store, clock: services.clock) }
+    public var administration: Administration { Administration(store: opened.store, clock: opened.clock) }
     /// Every change of a delivery, as it happens.
     public var feed: StatusFeed { services.feed }
 
     private let configuration: GatewayConfiguration
     private let roles: Set<Role>
-    private let store: SQLiteStore
+    private let opened: OpenedStore
     private let transports: Transports
     private let parts: Parts
     private let logger: Logger
@@ -43,17 +42,19 @@ public final class GatewayRuntime: Service {
     private struct Parts: Sendable {
         var dispatcher: Dispatcher
         var maintenance: Maintenance
+        var wake: WakeRelay
     }
 
     /// Opens the store and puts everything together; nothing runs yet.
     ///
     /// - Parameters:
     ///   - adapters: the installed channels.
+    ///   - clock: nil for that of the store: the machine's, or the database's where several daemons share one.
     ///   - onListening: called with the port once the HTTP interface answers.
     /// - Throws: `Faults` of the channels' settings, or a `StoreError`.
     public init(
         _ configuration: GatewayConfiguration, adapters: [any ChannelAdapter.Type], roles: Set<Role> = Set(Role.allCases),
-        clock: any WallClock = SystemClock(), logger: Logger, onListening: @escaping @Sendable (Int) -> Void = { _ in }
+        clock: (any WallClock)? = nil, logger: Logger, onListening: @escaping @Sendable (Int) -> Void = { _ in }
     ) async throws {
         self.configuration = configuration
         self.roles = roles
@@ -63,11 +64,13 @@ public final class GatewayRuntime: Service {
         let mail = SMTPTransport(configuration: SMTPConfiguration(), eventLoopGroup: MultiThreadedEventLoopGroup.singleton, logger: logger)
         transports = Transports(http: http, mail: mail)
 
-        let environment = AdapterEnvironment(http: http, mail: mail, clock: clock, logger: logger)
+        let environment = AdapterEnvironment(http: http, mail: mail, clock: clock ?? SystemClock(), logger: logger)
         let channels = try Self.channels(configuration, adapters: adapters, environment: environment)
         let keyring = try Keyring(parsing: configuration.keyring.reveal())
-        store = try await SQLiteStore(
-            path: configuration.storePath, clock: clock, logger: logger, migrate: configuration.appliesMigrations ? .apply : .verify)
+        let opened = try await OpenedStore(
+            configuration.store, clock: clock, logger: logger, appliesMigrations: configuration.appliesMigrations)
+        self.opened = opened
+        let (store, clock) = (opened.store, opened.clock)
 
         let metrics = Metrics(clock: clock)
         let feed = StatusFeed()
@@ -90,8 +93,9 @@ public final class GatewayRuntime: Service {
                 observer: observer, wake: wake),
             // The embedded store is this process's alone: nobody else makes leases or deadlines.
             maintenance: Maintenance(
-                store: store, channels: channels, reports: reports, retention: configuration.retention, longestWait: nil, clock: clock,
-                observer: observer, wake: wake))
+                store: store, channels: channels, reports: reports, retention: configuration.retention,
+                longestWait: opened.shared == nil ? nil : .seconds(10), clock: clock, observer: observer, wake: wake),
+            wake: wake)
     }
 
     private static func channels(
@@ -115,14 +119,16 @@ public final class GatewayRuntime: Service {
     /// Runs until it is told to stop: the interface stops accepting, attempts get their grace, leases are given back, the store closes last.
     public func run() async throws {
         defer { logger.notice("stopped") }
-        let control = ControlSocket(
-            path: ControlSocket.path(forStore: configuration.storePath), administration: administration, logger: logger)
         // What is listed last stops first.
-        var running: [any Service] = [control]
-        if roles.contains(.maintenance) {
-            running += [parts.maintenance, DeferredPlanning(bridge: services.bridge, clock: services.clock)] as [any Service]
+        var running: [any Service] = []
+        if case .embedded(let path) = configuration.store {
+            running.append(ControlSocket(path: ControlSocket.path(forStore: path), administration: administration, logger: logger))
         }
-        if roles.contains(.dispatcher) { running.append(parts.dispatcher) }
+        if roles.contains(.maintenance) { running += maintenance() }
+        if roles.contains(.dispatcher) {
+            running.append(parts.dispatcher)
+            if let shared = opened.shared { running.append(SharedWork(store: shared, channels: services.channels.all.map(\.name), wake: parts.wake, clock: opened.clock)) }
+        }
         running.append(try await api())
         let group = ServiceGroup(
             configuration: .init(
@@ -141,6 +147,14 @@ public final class GatewayRuntime: Service {
         await close()
     }
 
+    /// What one daemon does for all: this one, or of several the one that leads.
+    private func maintenance() -> [any Service] {
+        let deferred = DeferredPlanning(bridge: services.bridge, clock: services.clock)
+        guard let shared = opened.shared else { return [parts.maintenance, deferred] }
+        let entries = EntryIntake(store: shared, bridge: services.bridge, intake: services.intake, clock: opened.clock, logger: logger)
+        return [LeaderWork(store: shared, logger: logger, services: [parts.maintenance, deferred, entries])]
+    }
+
     private func api() async throws -> any Service {
         var api = APIConfiguration(configuration)
         api.servesCalls = roles.contains(.api)
@@ -151,7 +165,7 @@ public final class GatewayRuntime: Service {
     public func close() async {
         await transports.http.shutdown()
         await transports.mail.shutdown()
-        await store.close()
+        await opened.store.close()
     }
 }
 

@@ -48,11 +48,11 @@ public enum Preflight {
     private static func checkStore(_ configuration: GatewayConfiguration) async -> [Line] {
         do {
             let states: [MigrationStatus]
-            if let answer = try? await ControlSocket.send(.migrations, toStore: configuration.storePath), answer.fault == nil {
+            if let answer = try? await ControlSocket.send(.migrations, to: configuration.store), answer.fault == nil {
                 let store = Line(verdict: .ok, name: "store", detail: "a running daemon has it open")
                 return [store, Line(verdict: .ok, name: "migrations", detail: "the schema is the running daemon's")]
             }
-            states = try await Administration.migrations(of: configuration, applying: false)
+            states = try await Administration.migrations(of: configuration)
             let store = Line(verdict: .ok, name: "store", detail: "it can be opened")
             return [store, await checkSchema(configuration, pending: states.count { $0.state == .pending })]
         } catch { return [Line(verdict: .fail, name: "store", detail: error.description)] }

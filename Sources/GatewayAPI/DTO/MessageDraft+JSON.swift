@@ -1,13 +1,16 @@
-import AdapterKit
-import GatewayCore
-import GatewayModel
+public import AdapterKit
+public import GatewayCore
+public import GatewayModel
 import Signing
 
 extension MessageDraft {
     /// Reads the body of a message; throws every fault of its form, and with them those of what it says. A body of good form is checked for
     /// what it says when it is accepted.
-    init(
-        json: JSONValue, path: String, organizationID: OrganizationID, idempotencyKey: String?, apiKeyID: APIKeyID, intake: MessageIntake
+    ///
+    /// - Parameter id: of the message, where somebody has been told it already.
+    public init(
+        json: JSONValue, path: String = "", id: MessageID? = nil, organizationID: OrganizationID, idempotencyKey: String?,
+        apiKeyID: APIKeyID?, intake: MessageIntake
     ) throws(Faults) {
         var reader = try ObjectReader(json, path: path)
         var legs: [(leg: Leg, path: String)] = []
@@ -34,7 +37,7 @@ extension MessageDraft {
         var members = json.objectValue ?? [:]
         members["idempotencyKey"] = nil
         self.init(
-            organizationID: organizationID, first: first, fallback: fallback ?? [], idempotencyKey: idempotencyKey,
+            id: id, organizationID: organizationID, first: first, fallback: fallback ?? [], idempotencyKey: idempotencyKey,
             bodyHash: SHA256.digest(JSONValue.object(members).bytes), notBefore: notBefore, expiresAt: expiresAt, orderingKey: orderingKey,
             category: category, metadata: metadata.map { .object($0) }, apiKeyID: apiKeyID)
     }

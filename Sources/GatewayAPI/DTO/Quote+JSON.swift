@@ -1,5 +1,6 @@
 import AdapterKit
 import GatewayModel
+import QuoteBridge
 import WorkflowEngine
 
 extension Quote {
@@ -41,14 +42,4 @@ extension StoredEvent {
             "mode": "live", "decisions": .array(decisions.map(\.json)),
         ])
     }
-
-    /// The names under which a quote system tells of quotes, and the triggers they stand for.
-    static let quoteTypes = [
-        (type: "quotes.quote.sent", trigger: DecisionTable.quoteSent),
-        (type: "quotes.quote.accepted", trigger: DecisionTable.quoteAccepted),
-        (type: "quotes.quote.rejected", trigger: DecisionTable.quoteRejected),
-    ]
-
-    static func type(of trigger: String) -> String { quoteTypes.first { $0.trigger == trigger }?.type ?? trigger }
-    static func trigger(ofType type: String) -> String? { quoteTypes.first { $0.type == type }?.trigger }
 }

@@ -19,6 +19,8 @@ public struct MessageDraft: Hashable, Sendable {
         }
     }
 
+    /// Set where the caller has been told the message's id already.
+    public var id: MessageID?
     public var organizationID: OrganizationID
     public var first: Leg
     /// Sent one after the other, each when the one before it fails.
@@ -34,10 +36,11 @@ public struct MessageDraft: Hashable, Sendable {
     public var apiKeyID: APIKeyID?
 
     public init(
-        organizationID: OrganizationID, first: Leg, fallback: [Leg] = [], idempotencyKey: String? = nil, bodyHash: [UInt8] = [],
-        notBefore: Timestamp? = nil, expiresAt: Timestamp? = nil, orderingKey: String? = nil, category: MessageCategory = .transactional,
+        id: MessageID? = nil, organizationID: OrganizationID, first: Leg, fallback: [Leg] = [], idempotencyKey: String? = nil,
+        bodyHash: [UInt8] = [], notBefore: Timestamp? = nil, expiresAt: Timestamp? = nil, orderingKey: String? = nil, category: MessageCategory = .transactional,
         metadata: JSONValue? = nil, apiKeyID: APIKeyID? = nil
     ) {
+        self.id = id
         self.organizationID = organizationID
         self.first = first
         self.fallback = fallback

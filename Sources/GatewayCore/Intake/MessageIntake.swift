@@ -86,7 +86,7 @@ public struct MessageIntake: Sendable {
     private func message(from draft: MessageDraft, at now: Timestamp) throws(Faults) -> NewMessage {
         var faults: [Fault] = []
         var deliveries: [NewDelivery] = []
-        let id = MessageID.make()
+        let id = draft.id ?? .make()
         if let expiresAt = draft.expiresAt, expiresAt <= max(now, draft.notBefore ?? now) {
             faults.append(Fault("expiresAt", "must be later than now and than notBefore"))
         }

@@ -59,6 +59,8 @@ struct PostgresMigrationFile: Sendable {
         PostgresMigrationFile(number: 2, name: "002_suppressions", bytes: PackageResources._02_suppressions_sql),
         PostgresMigrationFile(number: 3, name: "003_quotes", bytes: PackageResources._03_quotes_sql),
         PostgresMigrationFile(number: 4, name: "004_organizations", bytes: PackageResources._04_organizations_sql),
+        PostgresMigrationFile(number: 5, name: "005_entry", bytes: PackageResources._05_entry_sql),
+        PostgresMigrationFile(number: 6, name: "006_leadership", bytes: PackageResources._06_leadership_sql),
         PostgresMigrationFile(
             number: 90, name: "090_workflow_engine_foundation", bytes: PackageResources._90_workflow_engine_foundation_sql),
     ]

@@ -16,6 +16,7 @@ extension PostgresStore: StoreMaintaining {
         for retention in [.deliveries(settledBefore: settledBefore), .events(acceptedBefore: eventsBefore)] as [Retention] {
             rows += try await retention.run(pool: pool, partitions: partitions, today: today, limit: limit)
         }
+        rows += try await purgeEntries(enteredBefore: eventsBefore, limit: limit)
         return try await rows + purgeReports(receivedBefore: settledBefore, limit: limit)
     }
 

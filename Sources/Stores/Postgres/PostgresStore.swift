@@ -71,7 +71,7 @@ public final class PostgresStore: Sendable {
 /// Where a store is, and how it may be spoken to.
 public struct PostgresLocation: Sendable {
     /// What stands between here and the server.
-    public enum Pooler: String, Hashable, Sendable {
+    public enum Pooler: String, Hashable, Sendable, CaseIterable {
         case none
         /// One that gives each transaction another session, such as PgBouncer in transaction mode.
         case transaction

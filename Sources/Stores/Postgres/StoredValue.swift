@@ -72,10 +72,16 @@ extension Timestamp: StoredValue {
     static func take(from cell: borrowing PostgresCell) -> Timestamp? { cell.integer.map(Timestamp.init(microseconds:)) }
 }
 
-extension ID: StoredValue {
+extension UUIDBits: StoredValue {
     static var column: PostgresType { .uuid }
-    func put(into buffer: inout PostgresBuffer) { buffer.write(uuid: bits.high, bits.low) }
-    static func take(from cell: borrowing PostgresCell) -> ID? { cell.uuid.map { ID(UUIDBits(high: $0.high, low: $0.low)) } }
+    func put(into buffer: inout PostgresBuffer) { buffer.write(uuid: high, low) }
+    static func take(from cell: borrowing PostgresCell) -> UUIDBits? { cell.uuid.map { UUIDBits(high: $0.high, low: $0.low) } }
+}
+
+extension ID: StoredValue {
+    static var column: PostgresType { UUIDBits.column }
+    func put(into buffer: inout PostgresBuffer) { bits.put(into: &buffer) }
+    static func take(from cell: borrowing PostgresCell) -> ID? { UUIDBits.take(from: cell).map { ID($0) } }
 }
 
 /// Kept as text: `jsonb` would neither give back what was put in nor take every string.
@@ -137,6 +143,7 @@ extension QuoteState: StoredWord {}
 extension OverrideMode: StoredWord {}
 extension Role: StoredWord {}
 extension FallbackEffect: StoredWord {}
+extension StoredEntry.Kind: StoredWord {}
 
 extension Optional: StoredValue where Wrapped: StoredValue {
     static var column: PostgresType { Wrapped.column }

@@ -8,15 +8,9 @@ import Logging
 /// Runs an administrative command: in the daemon that has the store open, else on the store itself.
 func administer(_ command: Administration.Command, _ configuration: GatewayConfiguration) async throws {
     let answer: Administration.Answer
-    if let remote = try await ControlSocket.send(command, toStore: configuration.storePath) {
-        answer = remote
-    } else {
-        do {
-            answer = try await Administration.onStore(of: configuration, command)
-        } catch {
-            printError("gatewayd: \(error)")
-            throw ExitCode.failure
-        }
+    do { answer = try await Administration.perform(command, on: configuration) } catch let error as StoreError {
+        printError("gatewayd: \(error)")
+        throw ExitCode.failure
     }
     for line in answer.output { print(line) }
     if let fault = answer.fault {

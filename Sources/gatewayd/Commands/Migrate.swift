@@ -19,12 +19,10 @@ struct Migrate: AsyncParsableCommand {
 
         func run() async throws {
             let configuration = try configurationOption.load()
-            // A daemon that has the store open has applied them.
-            if let answer = try await ControlSocket.send(.migrations, toStore: configuration.storePath) {
-                for line in answer.output { print(line) }
-                return
-            }
-            try await show(configuration, applying: true)
+            // A daemon that has the embedded store open has applied them.
+            do {
+                for line in try await Administration.perform(.migrations, on: configuration).output { print(line) }
+            } catch let error as StoreError { throw told(error, as: .failure) }
         }
     }
 
@@ -63,12 +61,12 @@ struct Migrate: AsyncParsableCommand {
         }
     }
 
-    private static func states(_ configuration: GatewayConfiguration, applying: Bool = false) async throws -> [MigrationStatus] {
-        do { return try await Administration.migrations(of: configuration, applying: applying) } catch { throw told(error, as: .failure) }
+    private static func states(_ configuration: GatewayConfiguration) async throws -> [MigrationStatus] {
+        do { return try await Administration.migrations(of: configuration) } catch { throw told(error, as: .failure) }
     }
 
-    private static func show(_ configuration: GatewayConfiguration, applying: Bool = false) async throws {
-        for state in try await states(configuration, applying: applying) {
+    private static func show(_ configuration: GatewayConfiguration) async throws {
+        for state in try await states(configuration) {
             print("\(Administration.padded(state.number))  \(state.name)  \(state.state.rawValue)")
         }
     }
