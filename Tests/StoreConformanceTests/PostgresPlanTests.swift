@@ -43,7 +43,7 @@ import Testing
     }
 
     private func claim(_ limit: Int, at now: Timestamp = Given.at(1)) -> PostgresStatement<[ClaimStatements.Picked]> {
-        ClaimStatements.pick(Given.claim(limit, at: now), limit: limit, token: .make(), memory: ChannelMemory(), days: [Day(Given.start)])
+        ClaimStatements.pick(Given.claim(limit, at: now), limit: limit, memory: ChannelMemory(), days: [Day(Given.start)])
     }
 
     private func fill(_ store: PostgresStore, _ count: Int, _ make: (Int) -> NewMessage) async throws {

@@ -9,10 +9,12 @@ import Testing
 
 /// What is PostgreSQL's own business: several daemons at once, sharing of transactions, lost connections.
 @Suite(.timeLimit(.minutes(5))) struct PostgresStoreTests {
-    private func withStores(_ count: Int = 1, _ body: ([PostgresStore], PostgresDatabase) async throws -> Void) async throws {
+    private func withStores(
+        _ count: Int = 1, at now: Timestamp = Given.start, _ body: ([PostgresStore], PostgresDatabase) async throws -> Void
+    ) async throws {
         try await PostgresDatabase.with { database in
             var stores: [PostgresStore] = []
-            for _ in 0..<count { stores.append(try await database.store()) }
+            for _ in 0..<count { stores.append(try await database.store(clock: ManualClock(now: now))) }
             let opened = stores
             do {
                 try await body(opened, database)
@@ -97,7 +99,8 @@ import Testing
 
     /// Accepting, claiming, deferring, releasing and cancelling, all at once and over two pools: never two of a key on their way.
     @Test func ofOneKeyNoTwoAreEverOnTheirWay() async throws {
-        try await withStores(2) { stores, database in
+        let now = Given.at(1000)
+        try await withStores(2, at: now) { stores, database in
             let keys = (0..<3).map { "k\($0)" }
             let total = 300
             let inFlight = Watched<[String: DeliveryID]>([:])
@@ -107,7 +110,7 @@ import Testing
                     group.addTask {
                         for index in 0..<(total / 2) {
                             let delivery = Given.delivery(dueAt: Given.at(Int64(index)), orderingKey: keys[index % keys.count])
-                            _ = try await stores[number].accept([Given.message([delivery])])
+                            _ = try await stores[number].accept([Given.message([delivery], createdAt: now)])
                         }
                     }
                 }
@@ -116,7 +119,7 @@ import Testing
                         let store = stores[number % 2]
                         var round = number
                         while sent.withLock({ $0.values.reduce(0) { $0 + $1.count } }) < total {
-                            let claim = try await store.claim(Given.claim(5, at: Given.at(1000)))
+                            let claim = try await store.claim(Given.claim(5, at: now))
                             for claimed in claim.deliveries {
                                 let key = try #require(claimed.delivery.orderingKey)
                                 let other = inFlight.withLock { $0.updateValue(claimed.delivery.id, forKey: key) }
@@ -129,11 +132,11 @@ import Testing
                                 switch round % 4 {
                                 case 0: try await store.release([claimed.reference], dueAt: nil)
                                 case 1:
-                                    let settled = try await store.settle([claimed.deferred(to: Given.at(900), at: Given.at(999))])
+                                    let settled = try await store.settle([claimed.deferred(to: Given.at(900), at: now)])
                                     #expect(settled == [claimed.delivery.id])
                                 default:
                                     sent.withLock { $0[key, default: []].append(claimed.delivery.id) }
-                                    let settled = try await store.settle([claimed.succeeded()])
+                                    let settled = try await store.settle([claimed.succeeded(at: now)])
                                     #expect(settled == [claimed.delivery.id])
                                 }
                             }
@@ -190,6 +193,24 @@ import Testing
             #expect(claimed.map(\.delivery.dueAt) == [0, 3, 40, 200].map { Given.day($0) })
             #expect(try await stores[0].settle(claimed.map { $0.succeeded(at: Given.day(300)) }).count == 4)
             #expect(try await stores[1].claim(Given.claim(10, at: Given.day(300))).deliveries == [])
+        }
+    }
+
+    /// Whoever was woken for it looks once, perhaps by a clock that is a little behind.
+    @Test func whatAnotherNodeFoundDueIsNotLeftBehind() async throws {
+        try await withStores(2) { stores, _ in
+            let now = Given.start + .milliseconds(2)
+            _ = try await stores[0].accept([Given.message(createdAt: now)])
+            #expect(try await stores[1].claim(Given.claim(1, at: Given.start)).deliveries.count == 1)
+        }
+    }
+
+    /// What was accepted during an outage, and came due in it.
+    @Test func whatCameDueBeforeItWasWrittenIsClaimedByAnyNode() async throws {
+        try await withStores(2, at: Given.at(7200)) { stores, _ in
+            #expect(try await stores[1].claim(Given.claim(1, at: Given.at(7200))).deliveries == [])
+            _ = try await stores[0].accept([Given.message([Given.delivery(dueAt: Given.at(600))])])
+            #expect(try await stores[1].claim(Given.claim(1, at: Given.at(7200))).deliveries.count == 1)
         }
     }
 

@@ -5,41 +5,44 @@ import PostgresClient
 /// The statements of a claim; none of them costs more for what is settled, what is due later, or what other organizations have waiting.
 enum ClaimStatements {
     private static let isReady = "ready AND NOT blocked AND lease_token IS NULL"
+    /// In microseconds: what another node has found due is due, although its clock may be ahead a little. Nobody would be woken later for it.
+    private static let clocksDiffer = 1_000_000
 
     /// Leases rows in the order of due time, the same number of each organization; what one does not use goes to the others.
     ///
     /// `turn` are the organizations with something due: those that are remembered with their place, and those that are found by going from
-    /// one to the next in the index, from gap to gap between those that are known. `first` takes each one's share, `second` gives what is
-    /// left to those that have more. Rows that another node has in hand are passed over.
+    /// one to the next in the index, from gap to gap between those that are known; those that are excluded do not count as found. `first`
+    /// takes each one's share, `second` gives what is left to those that have more. Rows that another node has in hand are passed over.
     private static let picking = SQL(
         shared: """
             WITH RECURSIVE fresh (organization_id, until, number) AS (
-                SELECT (
+                SELECT found.organization_id, gap.last, (found.organization_id <> ALL ($6))::integer
+                FROM unnest($10, $11) AS gap (first, last) CROSS JOIN LATERAL (
                     SELECT o.organization_id FROM gateway.outbox o
                     WHERE o.channel = $1 AND \(isReady) AND o.organization_id >= gap.first AND o.organization_id <= gap.last
                     ORDER BY o.organization_id LIMIT 1
-                ), gap.last, 1
-                FROM unnest($11, $12) AS gap (first, last)
+                ) found
                 UNION ALL
-                SELECT (
+                SELECT found.organization_id, fresh.until, fresh.number + (found.organization_id <> ALL ($6))::integer
+                FROM fresh CROSS JOIN LATERAL (
                     SELECT o.organization_id FROM gateway.outbox o
                     WHERE o.channel = $1 AND \(isReady) AND o.organization_id > fresh.organization_id AND o.organization_id <= fresh.until
                     ORDER BY o.organization_id LIMIT 1
-                ), until, number + 1
-                FROM fresh WHERE organization_id IS NOT NULL AND number < $13
+                ) found
+                WHERE fresh.number < $12
             ), turn AS MATERIALIZED (
                 SELECT *, count(*) OVER () AS lanes FROM (
                     SELECT organization_id, -9223372036854775807 AS due_at, '00000000-0000-0000-0000-000000000000'::uuid AS delivery_id
-                    FROM fresh WHERE organization_id IS NOT NULL
+                    FROM fresh
                     UNION ALL
-                    SELECT * FROM unnest($8, $9, $10) AS known (organization_id, due_at, delivery_id)
-                ) all_of WHERE organization_id <> ALL ($7) ORDER BY organization_id <= $6, organization_id
+                    SELECT * FROM unnest($7, $8, $9) AS known (organization_id, due_at, delivery_id)
+                ) all_of WHERE organization_id <> ALL ($6) ORDER BY organization_id <= $5, organization_id
             ), first AS MATERIALIZED (
                 SELECT o.*, turn.lanes
                 FROM turn CROSS JOIN LATERAL (
                     SELECT row_number() OVER () AS number, locked.* FROM (
                         SELECT delivery_id, organization_id, due_at FROM gateway.outbox
-                        WHERE channel = $1 AND \(isReady) AND organization_id = turn.organization_id AND due_at <= $2
+                        WHERE channel = $1 AND \(isReady) AND organization_id = turn.organization_id AND due_at <= $2 + \(clocksDiffer)
                             AND (due_at, delivery_id) > (turn.due_at, turn.delivery_id)
                         ORDER BY due_at, delivery_id LIMIT greatest($4 / turn.lanes, 1) FOR UPDATE SKIP LOCKED
                     ) locked
@@ -51,20 +54,20 @@ enum ClaimStatements {
                 SELECT o.*
                 FROM filled CROSS JOIN LATERAL (
                     SELECT delivery_id, organization_id FROM gateway.outbox
-                    WHERE channel = $1 AND \(isReady) AND organization_id = filled.organization_id AND due_at <= $2
+                    WHERE channel = $1 AND \(isReady) AND organization_id = filled.organization_id AND due_at <= $2 + \(clocksDiffer)
                         AND (due_at, delivery_id) > (filled.due_at, filled.delivery_id)
                     ORDER BY due_at, delivery_id LIMIT (filled.rest + filled.lanes - 1) / filled.lanes FOR UPDATE SKIP LOCKED
                 ) o WHERE filled.rest > 0 LIMIT $4
             ), l AS (
                 UPDATE gateway.outbox o
-                SET lease_token = $5, lease_until = $3, claim_count = o.claim_count + 1, transmitting = false
+                SET lease_token = gen_random_uuid(), lease_until = $3, claim_count = o.claim_count + 1, transmitting = false
                 FROM (
                     SELECT delivery_id, organization_id FROM first UNION ALL SELECT delivery_id, organization_id FROM second LIMIT $4
                 ) picked
                 WHERE o.delivery_id = picked.delivery_id AND o.organization_id = picked.organization_id
                 RETURNING o.*
             )
-            SELECT (SELECT max(lanes) FROM first), \(LeasedRow.columns) FROM l \(LeasedRow.tables(days: "$14"))
+            SELECT (SELECT max(lanes) FROM first), \(LeasedRow.columns) FROM l \(LeasedRow.tables(days: "$13"))
             ORDER BY l.due_at, l.delivery_id
             """)
 
@@ -75,13 +78,13 @@ enum ClaimStatements {
     }
 
     static func pick(
-        _ request: ClaimRequest, limit: Int, token: LeaseToken, memory: ChannelMemory, days: Set<Day>
+        _ request: ClaimRequest, limit: Int, memory: ChannelMemory, days: Set<Day>
     ) -> PostgresStatement<[Picked]> {
         let known = memory.places.sorted { $0.key < $1.key }
         let gaps = Gap.between(known.map(\.key), served: memory.served)
         let steps = known.isEmpty ? limit : max(4, 2 * limit / gaps.count)
         return .rows(
-            picking, request.channel, request.now, request.leaseUntil, limit, token, memory.served ?? OrganizationID(.least),
+            picking, request.channel, request.now, request.leaseUntil, limit, memory.served ?? OrganizationID(.least),
             Column(request.excludedOrganizations), Column(known, \.key), Column(known, \.value.dueAt), Column(known, \.value.id),
             Column(gaps, \.first), Column(gaps, \.last), steps, Column(days)
         ) { row in

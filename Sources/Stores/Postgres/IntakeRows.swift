@@ -19,18 +19,23 @@ struct IntakeRows: Sendable {
 
     let messages: [Entry]
     private let rows: [Row]
+    private let now: Timestamp
 
-    init(_ messages: [NewMessage]) { self.init(messages.map { Entry(message: $0, day: $0.day, deliveries: $0.accepted) }) }
+    /// - Parameter now: by when what is due waits for nothing, though it was accepted long ago and kept elsewhere.
+    init(_ messages: [NewMessage], at now: Timestamp) {
+        self.init(messages.map { Entry(message: $0, day: $0.day, deliveries: $0.accepted) }, at: now)
+    }
 
-    private init(_ messages: [Entry]) {
+    private init(_ messages: [Entry], at now: Timestamp) {
         self.messages = messages
+        self.now = now
         rows = messages.flatMap { entry in
             zip(entry.deliveries, entry.message.deliveries).map { Row(delivery: $0, content: $1.content, day: entry.day) }
         }
     }
 
     /// Those of some messages.
-    func of(_ isOne: (NewMessage) -> Bool) -> IntakeRows { IntakeRows(messages.filter { isOne($0.message) }) }
+    func of(_ isOne: (NewMessage) -> Bool) -> IntakeRows { IntakeRows(messages.filter { isOne($0.message) }, at: now) }
 
     var days: Set<Day> { Set(messages.map(\.day)) }
     var lanes: Set<Lane> { Set(rows.lazy.filter { $0.delivery.state == .pending }.compactMap { Lane(of: $0.delivery) }) }
@@ -38,11 +43,13 @@ struct IntakeRows: Sendable {
     /// The earliest time for which a pending delivery of each channel waits.
     var waiting: [ChannelName: Timestamp] {
         var waiting: [ChannelName: Timestamp] = [:]
-        for row in rows where row.delivery.state == .pending && row.delivery.dueAt > row.delivery.createdAt {
+        for row in rows where row.delivery.state == .pending && !isReady(row) {
             waiting[row.delivery.endpoint.channel] = min(waiting[row.delivery.endpoint.channel] ?? .distantFuture, row.delivery.dueAt)
         }
         return waiting
     }
+
+    private func isReady(_ row: Row) -> Bool { row.delivery.dueAt <= max(row.delivery.createdAt, now) }
 
     /// Everything but the lanes, which have to be locked before and advanced afterwards.
     ///
@@ -54,7 +61,7 @@ struct IntakeRows: Sendable {
         statements += [insertDeliveries, insertContents]
         if naming { statements.append(insertDays) }
         let pending = rows.filter { $0.delivery.state == .pending }
-        if !pending.isEmpty { statements.append(Self.enqueue(pending)) }
+        if !pending.isEmpty { statements.append(enqueue(pending)) }
         return statements + [insertAccounting, insertStates]
     }
 
@@ -128,7 +135,7 @@ struct IntakeRows: Sendable {
         ) { row in try row.next() }
     }
 
-    private static func enqueue(_ rows: [Row]) -> PostgresStatement<Int> {
+    private func enqueue(_ rows: [Row]) -> PostgresStatement<Int> {
         .change(
             """
             INSERT INTO gateway.outbox (
@@ -136,14 +143,15 @@ struct IntakeRows: Sendable {
                 delayed_quote_id, ready, blocked
             )
             SELECT id, organization_id, day, channel, due_at, deadline, due_at, created_at, ordering_key, fallback_of,
-                delayed_quote_id, due_at <= created_at, ordering_key IS NOT NULL
-            FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) AS d (
-                id, organization_id, day, channel, due_at, deadline, created_at, ordering_key, fallback_of, delayed_quote_id)
+                delayed_quote_id, ready, ordering_key IS NOT NULL
+            FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) AS d (
+                id, organization_id, day, channel, due_at, deadline, created_at, ordering_key, fallback_of, delayed_quote_id, ready)
             """,
             Column(rows, \.delivery.id), Column(rows, \.delivery.organizationID), Column(rows, \.day),
             Column(rows, \.delivery.endpoint.channel), Column(rows, \.delivery.dueAt), Column(rows, \.delivery.deadline),
             Column(rows, \.delivery.createdAt), Column(rows, \.delivery.orderingKey), Column(rows, \.delivery.fallbackOf),
-            Column(rows) { $0.delivery.isDelayedStep ? $0.delivery.quoteID : nil })
+            Column(rows) { $0.delivery.isDelayedStep ? $0.delivery.quoteID : nil },
+            Column(rows) { isReady($0) })
     }
 
     private var insertAccounting: PostgresStatement<Int> {

@@ -202,10 +202,17 @@ struct PostgresMigrator: Sendable {
             })
     }
 
+    // The tables themselves are asked: `to_regclass` and its like answer from what the session knew before it waited for the lock.
     private static var hasSchema: PostgresStatement<Bool?> {
-        .row("SELECT to_regnamespace('gateway') IS NOT NULL") { row in try row.next() }
+        .row("SELECT EXISTS (SELECT FROM pg_catalog.pg_namespace WHERE nspname = 'gateway')") { row in try row.next() }
     }
     private static var hasMigrations: PostgresStatement<Bool?> {
-        .row("SELECT to_regclass('gateway.schema_migrations') IS NOT NULL") { row in try row.next() }
+        .row(
+            """
+            SELECT EXISTS (
+                SELECT FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+                WHERE n.nspname = 'gateway' AND c.relname = 'schema_migrations')
+            """
+        ) { row in try row.next() }
     }
 }

@@ -35,7 +35,7 @@ extension PostgresStore: OutboxClaiming {
         let memory = dispatch.read(request.channel) { $0 }
         let days = dispatch.days(at: request.now)
         let start = memory.looksFrom(at: request.now)
-        let pick = ClaimStatements.pick(request, limit: limit, token: .make(), memory: memory, days: days)
+        let pick = ClaimStatements.pick(request, limit: limit, memory: memory, days: days)
         let look = ClaimStatements.waiting(request.channel, from: start, at: request.now)
         let promote = ClaimStatements.promote(request.channel, from: start, to: request.now, limit: 4 * request.limit)
         let (picked, waiting) = try await write("delivery", over: workers) { pool async throws(PostgresError) in

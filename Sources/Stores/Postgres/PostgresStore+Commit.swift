@@ -4,7 +4,7 @@ import PostgresClient
 
 extension PostgresStore {
     public func commit(_ commit: EventCommit) async throws(StoreError) -> EventCommitResult {
-        let (partitions, workflows, rows) = (partitions, workflows, IntakeRows(commit.messages))
+        let (partitions, workflows, rows) = (partitions, workflows, IntakeRows(commit.messages, at: clock.now))
         let day = rows.days.union([Day(commit.event.acceptedAt)]).max() ?? Day(commit.event.acceptedAt)
         let (end, wasInDoubt) = try await writeResolvingDoubt { pool, isSecondTry async throws(PostgresError) in
             let end = try await partitions.writing(rows.days.union([day])) { () async throws(PostgresError) in

@@ -10,7 +10,7 @@ extension PostgresStore: OutboxWriting {
 
     private func acceptGroup(_ messages: [NewMessage]) async -> Result<[MessageAcceptance], StoreError> {
         do throws(StoreError) {
-            let rows = IntakeRows(messages)
+            let rows = IntakeRows(messages, at: clock.now)
             let keys = try await writeResolvingDoubt { [partitions] pool, isSecondTry async throws(PostgresError) in
                 try await partitions.writing(rows.days) { () async throws(PostgresError) in
                     try await Self.accept(rows, in: pool, isSecondTry: isSecondTry)

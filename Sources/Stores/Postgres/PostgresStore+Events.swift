@@ -75,20 +75,20 @@ extension PostgresStore {
     }
 
     public func plan(_ retry: PlannedRetry) async throws(StoreError) -> Bool {
-        let partitions = partitions
+        let (partitions, rows) = (partitions, IntakeRows(retry.messages, at: clock.now))
         let isPlanned = try await write("event") { pool async throws(PostgresError) in
-            try await partitions.writing(Set(retry.messages.map(\.day))) { () async throws(PostgresError) in
+            try await partitions.writing(rows.days) { () async throws(PostgresError) in
                 try await pool.withTransaction(retry: .onConflict) { transaction throws(PostgresError) in
-                    try await Self.plan(retry, in: &transaction)
+                    try await Self.plan(retry, rows, in: &transaction)
                 }
             }
         }
-        if isPlanned { dispatch.note(waiting: IntakeRows(retry.messages).waiting) }
+        if isPlanned { dispatch.note(waiting: rows.waiting) }
         return isPlanned
     }
 
     private static func plan(
-        _ retry: PlannedRetry, in transaction: inout PostgresTransaction
+        _ retry: PlannedRetry, _ rows: IntakeRows, in transaction: inout PostgresTransaction
     ) async throws(PostgresError) -> PostgresEnd<Bool> {
         let waiting = PostgresStatement<Day?>.row(
             "SELECT day - '1970-01-01' FROM gateway.unplanned_events WHERE organization_id = $1 AND event_id = $2 FOR UPDATE",
@@ -96,8 +96,8 @@ extension PostgresStore {
         ) { row in try row.next(Day.self) }
         guard let day = try await transaction.run(waiting) else { return .rollBack(false) }
         let taken = try await take(retry.messages.filter { $0.idempotencyKey != nil }, in: &transaction)
-        let rows = IntakeRows(retry.messages).of(taken.isOwn)
-        var statements = DecisionRow.deleteDeferred(of: retry.eventID, retry.organizationID, on: day) + rows.lockedStatements()
+        var statements = DecisionRow.deleteDeferred(of: retry.eventID, retry.organizationID, on: day)
+        statements += rows.of(taken.isOwn).lockedStatements()
         statements += DecisionRow.insert(retry.decisions, on: day)
         if retry.isPlanned {
             statements += [

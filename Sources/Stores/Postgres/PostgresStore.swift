@@ -91,6 +91,9 @@ public struct PostgresLocation: Sendable {
             // Planned for the very values it is given, a statement names its days before it is planned, and every other partition is left
             // alone. For the batches of workers that pays each time.
             workers.settings["plan_cache_mode"] = "force_custom_plan"
+            // They look up rows by keys, some hundred at a time. While the queue is short the planner would rather read all of it, which holds
+            // only for as long.
+            for way in ["enable_seqscan", "enable_hashjoin", "enable_mergejoin"] { workers.settings[way] = "off" }
             workers.maxConnections = max(connections / 3, 1)
             self.workers = workers
             configuration.maxConnections = max(connections - workers.maxConnections, 1)

@@ -54,11 +54,13 @@ enum SettleStatements {
             )
             JOIN gateway.outbox o ON o.delivery_id = s.delivery_id AND o.lease_token = s.token
             ORDER BY o.delivery_id FOR UPDATE OF o
-        ), chosen AS MATERIALIZED (
-            SELECT * FROM held
-            WHERE day = ANY ($1) AND (
+        ), judged AS MATERIALIZED (
+            SELECT *, day = ANY ($1) AND (
                 $2 OR ordering_key IS NULL AND NOT (
-                    has_effect AND EXISTS (SELECT FROM gateway.outbox f WHERE f.fallback_of = held.delivery_id)))
+                    has_effect AND EXISTS (SELECT FROM gateway.outbox f WHERE f.fallback_of = held.delivery_id))) AS is_written
+            FROM held
+        ), chosen AS MATERIALIZED (
+            SELECT * FROM judged WHERE is_written
         ), gone AS (
             DELETE FROM gateway.outbox o USING chosen
             WHERE o.delivery_id = chosen.delivery_id AND o.organization_id = chosen.organization_id AND chosen.state <> 'pending'
@@ -95,8 +97,6 @@ enum SettleStatements {
             SELECT organization_id, channel, COALESCE("trigger", ''), 'pending', state, count(*)
             FROM written WHERE state <> 'pending' GROUP BY organization_id, channel, COALESCE("trigger", ''), state
         )
-        SELECT held.delivery_id, held.organization_id, held.channel, held.day - '1970-01-01', chosen.delivery_id IS NOT NULL,
-            held.ordering_key
-        FROM held LEFT JOIN chosen USING (delivery_id)
+        SELECT delivery_id, organization_id, channel, day - '1970-01-01', is_written, ordering_key FROM judged
         """
 }

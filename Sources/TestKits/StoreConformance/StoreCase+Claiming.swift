@@ -58,6 +58,10 @@ extension StoreCase {
                 try await trial.store.release([first.reference], dueAt: nil)
                 try expect(try await trial.claimOne().token != first.token, "a new claim has a new token")
             },
+            StoreCase("each delivery of a claim has a token of its own") { trial in
+                for _ in 0..<5 { try await trial.accept(trial.mail()) }
+                try expectEqual(Set(try await trial.claim().deliveries.map(\.token)).count, 5, "nobody's token is another's")
+            },
             StoreCase("nextDue is the earliest unclaimed time after now") { trial in
                 for due in [0, 40, 20] as [Int64] { try await trial.accept(trial.mail(dueAt: trial.at(due))) }
                 try expectEqual(try await trial.claim(0 + 1).nextDue, trial.at(20), "what is due now does not count")
@@ -150,6 +154,14 @@ extension StoreCase {
                 let claim = try await trial.claim(excluding: [.first])
                 try expectEqual(claim.deliveries.map(\.delivery.id), [other.id], "only the other's")
                 try expectEqual(try await trial.claim().deliveries.count, 1, "what was left out is still there")
+            },
+            StoreCase("excluded organizations hide nobody, however many they are") { trial in
+                let organizations = (1...12).map { OrganizationID(UUIDBits(high: $0, low: $0)) }
+                for organization in organizations { try await trial.accept(trial.mail(), for: organization) }
+                for other in [organizations[11], organizations[0], organizations[6]] {
+                    let claimed = try await trial.claim(1, excluding: Set(organizations).subtracting([other])).deliveries
+                    try expectEqual(claimed.map(\.delivery.organizationID), [other], "the one that is not excluded is served")
+                }
             },
         ]
     }

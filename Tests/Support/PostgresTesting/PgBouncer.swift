@@ -5,11 +5,15 @@ public final class PgBouncer: Sendable {
     private let process: LoggedProcess
     private let server: PostgresServer
     private let folder: String
+    /// Only a part of the socket's name.
+    private let port: Int
 
-    init(_ programs: ServerPrograms, server: PostgresServer, user: String) async throws {
+    /// - Parameter number: one that no other pooler of this server has.
+    init(_ programs: ServerPrograms, number: Int, server: PostgresServer, user: String) async throws {
         self.server = server
         folder = programs.folder
-        let users = try programs.write("\"\(user)\" \"\"\n", to: "pgbouncer.users")
+        port = 6432 + number
+        let users = try programs.write("\"\(user)\" \"\"\n", to: "pgbouncer-\(number).users")
         let configuration = try programs.write(
             """
             [databases]
@@ -19,11 +23,11 @@ public final class PgBouncer: Sendable {
             default_pool_size = 3
             max_client_conn = 200
             listen_addr =
-            listen_port = \(Self.port)
+            listen_port = \(port)
             unix_socket_dir = \(folder)
             auth_type = trust
             auth_file = \(users)
-            """, to: "pgbouncer.ini")
+            """, to: "pgbouncer-\(number).ini")
         process = try programs.start("pgbouncer", [configuration])
         Undertaker.shared.ends(process.pid)
         guard await process.says("process up") else {
@@ -32,11 +36,8 @@ public final class PgBouncer: Sendable {
         }
     }
 
-    /// Only a part of the socket's name.
-    private static let port = 6432
-
     /// The URL of the same database through this pooler.
-    public func url(_ url: String) -> String { server.url(url, socketFolder: folder, port: Self.port) }
+    public func url(_ url: String) -> String { server.url(url, socketFolder: folder, port: port) }
 
     public func stop() async {
         kill(process.pid, SIGINT)

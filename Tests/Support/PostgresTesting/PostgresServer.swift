@@ -29,6 +29,7 @@ public final class PostgresServer: Sendable {
     private let settings: [String: String]
     private let process = Mutex<LoggedProcess?>(nil)
     private let databases = Atomic<Int>(0)
+    private let poolers = Atomic<Int>(0)
 
     private static let started = Task { try await PostgresServer(listensOnTCP: true) }
 
@@ -131,7 +132,10 @@ public final class PostgresServer: Sendable {
     public func write(_ text: String, to name: String) throws -> String { try programs.write(text, to: name) }
 
     /// Starts a PgBouncer in transaction mode in front of the server.
-    public func pooler() async throws -> PgBouncer { try await PgBouncer(programs, server: self, user: Self.user) }
+    public func pooler() async throws -> PgBouncer {
+        let number = poolers.wrappingAdd(1, ordering: .relaxed).newValue
+        return try await PgBouncer(programs, number: number, server: self, user: Self.user)
+    }
 
     private static func database(of url: String) -> String {
         guard let start = url.range(of: "///")?.upperBound else { return url }
