@@ -127,7 +127,7 @@ let package = Package(
         .testTarget(
             name: "StoreConformanceTests",
             dependencies: [
-                "AdapterKit", "GatewayModel", "GatewayTestKit", "PostgresClient", "PostgresStore", "SQLiteStore", "StoreBackends",
+                "AdapterKit", "GatewayModel", "GatewayTestKit", "PostgresClient", "PostgresStore", "Signing", "SQLiteStore", "StoreBackends",
                 "StoreConformance", .log, .grdb,
             ]),
         .testTarget(
@@ -158,8 +158,8 @@ let package = Package(
         .testTarget(
             name: "EndToEndTests",
             dependencies: [
-                "AdapterKit", "CurlTransport", "ProviderSimulators", "Signing", "WireTestKit", "gatewayd", .log, .nio, .nioPosix, .nioHTTP1,
-                .yams,
+                "AdapterKit", "CurlTransport", "PostgresClient", "PostgresTesting", "ProviderSimulators", "Signing", "StoreBackends",
+                "WireTestKit", "gatewayd", .log, .nio, .nioPosix, .nioHTTP1, .yams,
             ]),
     ]
 )

@@ -25,7 +25,7 @@ extension Administration {
     public static func verifySchema(of configuration: GatewayConfiguration) async throws(StoreError) {
         switch configuration.store {
         case .embedded(let path): try await SQLiteStore.verify(path: path)
-        case .postgres(let location): try await PostgresStore.verify(location)
+        case .postgres(let location): try await PostgresStore.verify(location, logger: .silent)
         }
     }
 
@@ -33,7 +33,7 @@ extension Administration {
     public static func rollBackSchema(of configuration: GatewayConfiguration, to number: Int) async throws(StoreError) {
         switch configuration.store {
         case .embedded(let path): try await SQLiteStore.rollBack(path: path, to: number)
-        case .postgres(let location): try await PostgresStore.rollBack(location, to: number)
+        case .postgres(let location): try await PostgresStore.rollBack(location, to: number, logger: .silent)
         }
     }
 
@@ -41,7 +41,7 @@ extension Administration {
     public static func migrations(of configuration: GatewayConfiguration) async throws(StoreError) -> [MigrationStatus] {
         switch configuration.store {
         case .embedded(let path): return try await SQLiteStore.plan(path: path)
-        case .postgres(let location): return try await PostgresStore.plan(location)
+        case .postgres(let location): return try await PostgresStore.plan(location, logger: .silent)
         }
     }
 }

@@ -25,14 +25,15 @@ final class Daemon: Sendable {
     /// - Parameters:
     ///   - channels: the channels' section of the configuration, in YAML.
     ///   - arguments: more words for `serve`.
-    init(channels: String, more: String = "", seeded: Bool = true, arguments: [String] = []) async throws {
+    ///   - storeURL: where the store is; nil for an embedded one in the folder.
+    init(channels: String, more: String = "", seeded: Bool = true, storeURL: String? = nil, arguments: [String] = []) async throws {
         self.arguments = arguments
         folder = FileManager.default.temporaryDirectory.appending(path: "gatewayd-\(UUIDBits.version7().text)")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         configURL = folder.appending(path: "gatewayd.yaml")
         try """
         http: { host: 127.0.0.1, port: 0 }
-        store: { url: "sqlite:\(folder.path)/gatewayd.db" }
+        store: { url: "\(storeURL ?? "sqlite:\(folder.path)/gatewayd.db")" }
         secrets: { keyring: "k1 \(Base64.encode([UInt8](repeating: 7, count: 32)))" }
         network: { allow: ["127.0.0.0/8"] }
         quotes: { publicBaseURL: "https://portal.example", apiBaseURL: "https://api.example" }
@@ -45,6 +46,15 @@ final class Daemon: Sendable {
                 + (seeded ? [] : ["--no-seed"]))
         adminToken = try await Self.run(
             ["keys", "create", "--config", configURL.path, "--organization", Self.organization, "--name", "test", "--role", "admin"])
+        try await start()
+    }
+
+    /// A further node over the same configuration and store, with a process of its own.
+    init(beside first: Daemon, arguments: [String] = []) async throws {
+        self.arguments = arguments
+        folder = first.folder
+        configURL = first.configURL
+        adminToken = first.adminToken
         try await start()
     }
 

@@ -42,7 +42,7 @@ import WhatsAppAdapter
 
     @Test func aGoodConfigurationIsReadWithItsDefaults() throws {
         let configuration = try read(Self.good)
-        #expect(configuration.http.port == 9000 && configuration.http.host == "127.0.0.1" && configuration.storePath == "/tmp/x.db")
+        #expect(configuration.http.port == 9000 && configuration.http.host == "127.0.0.1" && configuration.store.path == "/tmp/x.db")
         #expect(configuration.limits.publicUnknownTokensPerMinute == 30 && configuration.limits.requestsPerSecond == 0)
         let email = try #require(configuration.channels[.email])
         #expect(
@@ -177,4 +177,8 @@ import WhatsAppAdapter
             #expect(found.map { String($0.prefix { $0 != " " }) } == expected, "\(section): \(found)")
         }
     }
+}
+
+extension StoreLocation {
+    fileprivate var path: String? { if case .embedded(let path) = self { path } else { nil } }
 }

@@ -11,7 +11,7 @@ import Testing
 @Suite(.timeLimit(.minutes(5))) struct PostgresMigrationTests {
     private let start = Timestamp(year: 2026, month: 3, day: 1, hour: 9)
     private let organization = OrganizationID(UUIDBits(high: 1, low: 1))
-    private let all = [1, 2, 3, 4, 90]
+    private let all = [1, 2, 3, 4, 5, 6, 90]
 
     private func reopening(after sql: String) async throws -> StoreError? {
         try await PostgresDatabase.with { database in

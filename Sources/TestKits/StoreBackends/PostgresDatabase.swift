@@ -27,6 +27,9 @@ public struct PostgresDatabase: Sendable {
         self.pooledURL = pooledURL
     }
 
+    /// The same for another role than the one that owns it.
+    public func url(as role: String) -> String { url.replacing("user=gateway", with: "user=\(role)") }
+
     /// Removes the database, whoever is still connected to it.
     public func drop() async throws { try await PostgresDatabases.shared.drop(name) }
 

@@ -59,8 +59,8 @@ DECLARE
 BEGIN
     FOR block IN 0 .. length(message) / 64 - 1 LOOP
         FOR i IN 0 .. 15 LOOP
-            w[i] := get_byte(message, block * 64 + i * 4)::bigint << 24 | get_byte(message, block * 64 + i * 4 + 1) << 16
-                | get_byte(message, block * 64 + i * 4 + 2) << 8 | get_byte(message, block * 64 + i * 4 + 3);
+            w[i] := (get_byte(message, block * 64 + i * 4)::bigint << 24) | (get_byte(message, block * 64 + i * 4 + 1) << 16)
+                | (get_byte(message, block * 64 + i * 4 + 2) << 8) | get_byte(message, block * 64 + i * 4 + 3);
         END LOOP;
         FOR i IN 16 .. 79 LOOP
             t := w[i - 3] # w[i - 8] # w[i - 14] # w[i - 16];
