@@ -132,7 +132,7 @@ import Testing
 
     /// No table of a tenant can hold one tenant's row under another's key.
     @Test func everyKeyOfATenantsTableContainsItsOrganization() async throws {
-        let global = ["schema_migrations", "write_checks"]
+        let global = ["schema_migrations", "write_checks", "quote_tokens"]
         try await PostgresDatabase.with { database in
             let keys = try await database.values(
                 """
@@ -152,6 +152,16 @@ import Testing
                     AND NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = t.oid AND a.attname = 'organization_id' AND a.attnotnull)
                 """, as: String.self)
             #expect(lacking == [])
+            let unique = try await database.values(
+                """
+                SELECT i.indexrelid::regclass::text FROM pg_index i JOIN pg_class t ON t.oid = i.indrelid
+                WHERE t.relnamespace = 'gateway'::regnamespace AND i.indisunique
+                    AND t.relname <> ALL ('{\(global.joined(separator: ","))}')
+                    AND NOT EXISTS (
+                        SELECT FROM pg_attribute a
+                        WHERE a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey) AND a.attname = 'organization_id')
+                """, as: String.self)
+            #expect(unique == [])
             let count = try await database.values(
                 "SELECT count(*) FROM pg_constraint WHERE connamespace = 'gateway'::regnamespace AND contype IN ('p', 'f')", as: Int.self)
             #expect(try #require(count.first) > 25)

@@ -17,7 +17,7 @@ CREATE TABLE gateway.api_keys (
     revoked_at bigint,
     PRIMARY KEY (id, organization_id)
 );
-CREATE UNIQUE INDEX api_keys_by_token ON gateway.api_keys (token_hash);
+CREATE INDEX api_keys_by_token ON gateway.api_keys (token_hash);
 
 CREATE TABLE gateway.audit_entries (
     id uuid NOT NULL,
