@@ -4,6 +4,8 @@ CREATE TABLE gateway.organizations (
     name text NOT NULL,
     locale text,
     created_at bigint NOT NULL,
+    -- Whether it began with the usual workflows.
+    was_seeded boolean NOT NULL DEFAULT false,
     PRIMARY KEY (organization_id)
 );
 
