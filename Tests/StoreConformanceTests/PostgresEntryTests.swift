@@ -31,7 +31,6 @@ import Testing
     private struct Answer {
         var value: String?
         var state: String?
-        var words = ""
     }
 
     /// Runs one statement as that role.
@@ -41,10 +40,7 @@ import Testing
         do throws(PostgresError) {
             answer.value = try await pool.run(
                 .first(SQL(once: "SELECT (\(statement))::text"), values: []) { row in try row.read(String.self) })
-        } catch {
-            answer.state = error.state?.rawValue
-            answer.words = error.debugDescription
-        }
+        } catch { answer.state = error.state?.rawValue }
         await pool.close()
         return answer
     }
@@ -98,9 +94,15 @@ import Testing
 
     @Test func aBodyThatIsNoneIsRefusedWithAllItsFaults() async throws {
         try await withRole { database, role in
-            let refused = try await ask(database, role, publish(#"{"type": "x", "eventId": 7}"#))
-            #expect(refused.state == "22023")
-            for member in ["type", "quoteId", "eventId"] { #expect(refused.words.contains(member)) }
+            // What the server says of it is nothing that the client would repeat.
+            try await database.run(
+                """
+                CREATE FUNCTION public.words(call text) RETURNS text LANGUAGE plpgsql AS
+                $$ BEGIN EXECUTE 'SELECT ' || call; RETURN NULL; EXCEPTION WHEN invalid_parameter_value THEN RETURN SQLERRM; END $$
+                """)
+            let words = try await ask(
+                database, role, "public.words($call$\(publish(#"{"type": "x", "eventId": 7}"#))$call$)").value ?? ""
+            for member in ["type", "quoteId", "eventId"] { #expect(words.contains(member)) }
             let message = "gateway.enqueue_message('\(organization)', '{}')"
             #expect(try await ask(database, role, message).state == "22023")
         }

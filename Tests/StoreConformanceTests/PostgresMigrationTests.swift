@@ -126,13 +126,79 @@ import Testing
         }
     }
 
+    /// Nothing that worked stops working, and nobody waits, though somebody reads for long.
+    @Test func theWorkflowEngineComesWhileDaemonsAreAtWork() async throws {
+        try await PostgresDatabase.with { database in
+            let location = try PostgresLocation(url: database.url)
+            try await PostgresStore.rollBack(location, to: 89, logger: quiet)
+            let store = try await database.store(migrate: .verify, connections: 6)
+            _ = try await store.createOrganization(
+                Organization(id: organization, name: "Old", createdAt: start), seed: WorkflowSeed(workflows: [workflow], rules: []),
+                audit: nil)
+            let rounds = Watched([0, 0, 0])
+            let isDone = Watched(false)
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for number in 0..<3 {
+                    group.addTask { [self] in
+                        while !isDone.withLock({ $0 }), !Task.isCancelled {
+                            try await work(on: store)
+                            rounds.withLock { $0[number] += 1 }
+                        }
+                    }
+                }
+                group.addTask {
+                    defer { isDone.withLock { $0 = true } }
+                    await rounds.wait { $0.allSatisfy { $0 >= 3 } }
+                    try await database.withPool { pool in
+                        let migrated = try await pool.withTransaction { transaction throws(PostgresError) in
+                            _ = try await transaction.run(
+                                .count("SELECT FROM gateway.organizations, gateway.deliveries, gateway.outbox LIMIT 1"))
+                            let migrated: Result<[MigrationStatus], StoreError>
+                            do throws(StoreError) { migrated = .success(try await PostgresStore.migrate(location, logger: quiet)) } catch {
+                                migrated = .failure(error)
+                            }
+                            return .commit(migrated)
+                        }
+                        #expect(try migrated.get().allSatisfy { $0.state == .applied })
+                    }
+                    let before = rounds.withLock { $0 }
+                    await rounds.wait { after in zip(before, after).allSatisfy { $0.0 + 3 <= $0.1 } }
+                }
+                try await group.waitForAll()
+            }
+            #expect(try await store.workflowSet(organization) == WorkflowSet(organizationID: organization, version: 0), "not seeded")
+            #expect(try await store.organization(organization)?.wasSeeded == false)
+            let counts = try await store.counts(at: start, organizationID: nil)
+            #expect(counts.states == [.email: [.succeeded: rounds.withLock { $0.reduce(0, +) }]])
+            await store.close()
+        }
+    }
+
+    /// One event by the legacy path, sent.
+    private func work(on store: PostgresStore) async throws {
+        let lead = try #require(LeadID("l-1"))
+        let event = StoredEvent(
+            id: .make(), organizationID: organization, trigger: "t", leadID: lead, payload: [123, 125], bodyHash: [1], acceptedAt: start)
+        _ = try await store.workflowSet(organization)
+        _ = try await store.override(lead, organizationID: organization)
+        let commit = EventCommit(event: event, decisions: [], messages: [Given.message()], lead: Lead(id: lead, source: "web"))
+        #expect(try await store.commit(commit) == .committed)
+        _ = try await store.organizations()
+        // Of those at work one may take what another has put in.
+        var settled = 0
+        while settled == 0 {
+            let claimed = try await store.claim(Given.claim(1)).deliveries
+            settled = try await store.settle(claimed.map { $0.succeeded() }).count
+        }
+    }
+
     private var workflow: Workflow {
         Workflow(id: .make(), workflowKey: "default", name: "Default", steps: [], createdAt: start, updatedAt: start)
     }
 
     /// No table of a tenant can hold one tenant's row under another's key.
     @Test func everyKeyOfATenantsTableContainsItsOrganization() async throws {
-        let global = ["schema_migrations", "write_checks"]
+        let global = ["schema_migrations", "write_checks", "quote_tokens"]
         try await PostgresDatabase.with { database in
             let keys = try await database.values(
                 """
@@ -152,6 +218,16 @@ import Testing
                     AND NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = t.oid AND a.attname = 'organization_id' AND a.attnotnull)
                 """, as: String.self)
             #expect(lacking == [])
+            let unique = try await database.values(
+                """
+                SELECT i.indexrelid::regclass::text FROM pg_index i JOIN pg_class t ON t.oid = i.indrelid
+                WHERE t.relnamespace = 'gateway'::regnamespace AND i.indisunique
+                    AND t.relname <> ALL ('{\(global.joined(separator: ","))}')
+                    AND NOT EXISTS (
+                        SELECT FROM pg_attribute a
+                        WHERE a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey) AND a.attname = 'organization_id')
+                """, as: String.self)
+            #expect(unique == [])
             let count = try await database.values(
                 "SELECT count(*) FROM pg_constraint WHERE connamespace = 'gateway'::regnamespace AND contype IN ('p', 'f')", as: Int.self)
             #expect(try #require(count.first) > 25)

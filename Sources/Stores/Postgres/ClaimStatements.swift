@@ -71,6 +71,8 @@ enum ClaimStatements {
             ORDER BY l.due_at, l.delivery_id
             """)
 
+    private static let fewestSteps = 64
+
     struct Picked: Sendable {
         /// How many organizations shared the claim.
         let lanes: Int
@@ -82,7 +84,8 @@ enum ClaimStatements {
     ) -> PostgresStatement<[Picked]> {
         let known = memory.places.sorted { $0.key < $1.key }
         let gaps = Gap.between(known.map(\.key), served: memory.served)
-        let steps = known.isEmpty ? limit : max(4, 2 * limit / gaps.count)
+        // More than are needed: another node may have in hand what there is of some.
+        let steps = known.isEmpty ? max(limit, fewestSteps) : max(4, 2 * limit / gaps.count)
         return .rows(
             picking, request.channel, request.now, request.leaseUntil, limit, memory.served ?? OrganizationID(.least),
             Column(request.excludedOrganizations), Column(known, \.key), Column(known, \.value.dueAt), Column(known, \.value.id),

@@ -76,7 +76,7 @@ private struct EventWriting: Sendable {
             switch (error.state, error.constraint) {
             // Nobody could lock a quote that was not there.
             case (.uniqueViolation, "quotes_pkey"): return .quoteChanged
-            case (.uniqueViolation, "quotes_by_token"): return .tokenConflict
+            case (.uniqueViolation, "quote_tokens_pkey"): return .tokenConflict
             default: throw error
             }
         }
@@ -105,7 +105,7 @@ private struct EventWriting: Sendable {
         let lanes = rows.lanes.union(superseded.compactMap(\.lane))
         if !lanes.isEmpty { transaction.later(Lanes.lock(lanes)) }
         Dependents.change(superseded, in: &transaction)
-        var statements = commit.quote.map { [QuoteRow.write($0)] } ?? []
+        var statements = commit.quote.map(QuoteRow.write) ?? []
         statements += EventRow.insert(commit.event, on: day) + rows.statements() + (lanes.isEmpty ? [] : [Lanes.advance(lanes)])
         statements += DecisionRow.insert(commit.decisions, on: day)
         statements += commit.activities.rising(after: latest).map(QuoteRow.insert)

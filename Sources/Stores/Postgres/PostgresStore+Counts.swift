@@ -35,7 +35,7 @@ extension PostgresStore {
     }
 }
 
-private struct StateCount: Sendable {
+struct StateCount: Sendable {
     let channel: ChannelName
     let trigger: String
     let state: DeliveryState
@@ -46,7 +46,7 @@ private struct StateCount: Sendable {
     }
 }
 
-private struct QueueCount: Sendable {
+struct QueueCount: Sendable {
     let channel: ChannelName
     let scheduled: Int
     let processing: Int
@@ -60,7 +60,7 @@ extension OutboxCounts {
 }
 
 /// Counts from what is kept for counting, and from the queue; never from the deliveries.
-private enum Counting {
+enum Counting {
     static func accepted(_ organizationID: OrganizationID?) -> PostgresStatement<Int?> {
         .row(
             """
@@ -103,18 +103,21 @@ private enum Counting {
 
     /// The time of what has been due longest: of each channel, and of each organization on it, only the first row is looked at.
     static func oldestDue(_ organizationID: OrganizationID?, at now: Timestamp) -> PostgresStatement<Timestamp??> {
-        .row(
-            """
+        .row(oldest, organizationID, now, OrganizationID(.least), OrganizationID(.greatest)) { row in try row.next(Timestamp?.self) }
+    }
+
+    private static let oldest = SQL(
+        shared: """
             WITH RECURSIVE channel (name) AS (
-                (SELECT channel FROM gateway.outbox ORDER BY channel LIMIT 1)
+                SELECT \(nextChannel(after: "''"))
                 UNION ALL
-                SELECT (SELECT o.channel FROM gateway.outbox o WHERE o.channel > channel.name ORDER BY o.channel LIMIT 1)
-                FROM channel WHERE name IS NOT NULL
+                SELECT \(nextChannel(after: "channel.name")) FROM channel WHERE name IS NOT NULL
             ), lane (channel, organization_id, due_at) AS (
                 SELECT ready.*
                 FROM channel CROSS JOIN LATERAL (
                     SELECT o.channel, o.organization_id, o.due_at FROM gateway.outbox o
-                    WHERE o.channel = channel.name AND ready AND NOT blocked AND lease_token IS NULL AND ($1 IS NULL OR organization_id = $1)
+                    WHERE o.channel = channel.name AND ready AND NOT blocked AND lease_token IS NULL
+                        AND organization_id BETWEEN COALESCE($1, $3) AND COALESCE($1, $4)
                     ORDER BY o.organization_id, o.due_at LIMIT 1
                 ) ready
                 UNION ALL
@@ -133,10 +136,17 @@ private enum Counting {
                 SELECT waiting.due_at
                 FROM channel CROSS JOIN LATERAL (
                     SELECT min(o.due_at) AS due_at FROM gateway.outbox o
-                    WHERE o.channel = channel.name AND NOT ready AND due_at <= $2 AND ($1 IS NULL OR organization_id = $1)
+                    WHERE o.channel = channel.name AND NOT ready AND due_at < 9223372036854775807 AND due_at <= $2
+                        AND ($1 IS NULL OR organization_id = $1)
                 ) waiting
             ) oldest
-            """, organizationID, now
-        ) { row in try row.next(Timestamp?.self) }
+            """)
+
+    /// The channel after another one that has something in the queue, looked up in the indexes of what is ready and of what waits.
+    private static func nextChannel(after name: String) -> String {
+        let parts = ["ready AND NOT blocked AND lease_token IS NULL", "NOT ready AND due_at < 9223372036854775807"].map {
+            "(SELECT o.channel FROM gateway.outbox o WHERE \($0) AND o.channel > \(name) ORDER BY o.channel LIMIT 1)"
+        }
+        return "least(\(parts.joined(separator: ", ")))"
     }
 }

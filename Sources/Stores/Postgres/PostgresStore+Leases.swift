@@ -4,11 +4,17 @@ import PostgresClient
 
 extension PostgresStore {
     public func markTransmitting(_ leases: [LeaseReference], at now: Timestamp) async throws(StoreError) -> Set<DeliveryID> {
-        try await change(leases, Self.marking, now)
+        leases.isEmpty ? [] : try await change(Self.mark(leases, at: now))
     }
 
     public func renew(_ leases: [LeaseReference], until: Timestamp) async throws(StoreError) -> Set<DeliveryID> {
-        try await change(leases, Self.renewing, until)
+        leases.isEmpty ? [] : try await change(Self.renew(leases, until: until))
+    }
+
+    static func mark(_ leases: [LeaseReference], at now: Timestamp) -> PostgresStatement<[DeliveryID]> { statement(marking, leases, now) }
+
+    static func renew(_ leases: [LeaseReference], until: Timestamp) -> PostgresStatement<[DeliveryID]> {
+        statement(renewing, leases, until)
     }
 
     private static let marking = SQL(shared: changing("SET transmitting = true", where: "AND o.lease_until > $3"))
@@ -28,18 +34,18 @@ extension PostgresStore {
         """
     }
 
-    private func change(_ leases: [LeaseReference], _ sql: SQL, _ time: Timestamp) async throws(StoreError) -> Set<DeliveryID> {
-        if leases.isEmpty { return [] }
-        let statement = PostgresStatement<[DeliveryID]>.rows(sql, Column(leases, \.deliveryID), Column(leases, \.token), time) { row in
-            try row.next()
-        }
-        return Set(try await write(over: workers) { pool async throws(PostgresError) in try await pool.run(statement, retry: .onConflict) })
+    private static func statement(_ sql: SQL, _ leases: [LeaseReference], _ time: Timestamp) -> PostgresStatement<[DeliveryID]> {
+        .rows(sql, Column(leases, \.deliveryID), Column(leases, \.token), time) { row in try row.next() }
+    }
+
+    private func change(_ statement: PostgresStatement<[DeliveryID]>) async throws(StoreError) -> Set<DeliveryID> {
+        Set(
+            try await write(over: workers) { pool async throws(PostgresError) in try await pool.run(statement, retry: .onConflict) })
     }
 
     public func release(_ leases: [LeaseReference], dueAt: Timestamp?) async throws(StoreError) {
         if leases.isEmpty { return }
-        let statement = PostgresStatement<[ReleasedRow]>.rows(
-            Self.releasing, Column(leases, \.deliveryID), Column(leases, \.token), dueAt, clock.now, read: ReleasedRow.read)
+        let statement = Self.release(leases, dueAt: dueAt, at: clock.now)
         let released = try await write(over: workers) { pool async throws(PostgresError) in
             try await pool.withTransaction(retry: .onConflict) { transaction throws(PostgresError) in
                 let released = try await transaction.run(statement)
@@ -52,7 +58,11 @@ extension PostgresStore {
         for row in released { dispatch.note(waiting: [row.channel: row.dueAt]) }
     }
 
-    private struct ReleasedRow: Sendable {
+    static func release(_ leases: [LeaseReference], dueAt: Timestamp?, at now: Timestamp) -> PostgresStatement<[ReleasedRow]> {
+        .rows(releasing, Column(leases, \.deliveryID), Column(leases, \.token), dueAt, now, read: ReleasedRow.read)
+    }
+
+    struct ReleasedRow: Sendable {
         let channel: ChannelName
         let dueAt: Timestamp
         let lane: Lane?

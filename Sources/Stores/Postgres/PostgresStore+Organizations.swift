@@ -9,10 +9,13 @@ extension PostgresStore: OrganizationStore {
         let workflows = workflows
         return try await write("organization") { pool async throws(PostgresError) in
             let isNew = try await workflows.using(pool) { () async throws(PostgresError) in
-                try await OrganizationRow.create(organization, seed: seed, audit: audit, in: pool, hasWorkflows: true)
+                try await OrganizationRow.create(organization, seed: seed, audit: audit, in: pool)
             }
             if let isNew { return isNew }
-            return try await OrganizationRow.create(organization, seed: nil, audit: audit, in: pool, hasWorkflows: false)
+            // On a schema from before the workflow engine there is nothing to begin with.
+            var organization = organization
+            organization.wasSeeded = false
+            return try await OrganizationRow.create(organization, seed: nil, audit: audit, in: pool)
         }
     }
 
@@ -73,34 +76,28 @@ extension OrganizationID {
 }
 
 private enum OrganizationRow {
-    /// A schema from before the workflow engine does not know whether an organization was seeded.
-    private static let select = """
-        SELECT organization_id, name, locale, created_at, COALESCE((to_jsonb(o) ->> 'was_seeded')::boolean, false) FROM gateway.organizations o
-        """
+    private static let select = "SELECT organization_id, name, locale, created_at, was_seeded FROM gateway.organizations"
     static let byID = SQL(shared: "\(select) WHERE organization_id = $1")
     static let all = SQL(shared: "\(select) ORDER BY created_at, organization_id")
 
     static func create(
-        _ organization: Organization, seed: WorkflowSeed?, audit: AuditEntry?, in pool: PostgresPool, hasWorkflows: Bool
+        _ organization: Organization, seed: WorkflowSeed?, audit: AuditEntry?, in pool: PostgresPool
     ) async throws(PostgresError) -> Bool {
         try await pool.withTransaction(retry: .onConflict) { transaction throws(PostgresError) in
-            guard try await transaction.run(insert(organization)) > 0 else { return .rollBack(false) }
-            if hasWorkflows, organization.wasSeeded || seed != nil {
-                transaction.later(
-                    .change("UPDATE gateway.organizations SET was_seeded = true WHERE organization_id = $1", organization.id))
-            }
+            let isSeeded = organization.wasSeeded || seed != nil
+            guard try await transaction.run(insert(organization, isSeeded: isSeeded)) > 0 else { return .rollBack(false) }
             if let seed { WorkflowRows.replace(seed.workflows, rules: seed.rules, of: organization.id, in: &transaction) }
             if let audit { transaction.later(.record(audit)) }
             return .commit(true)
         }
     }
 
-    private static func insert(_ organization: Organization) -> PostgresStatement<Int> {
+    private static func insert(_ organization: Organization, isSeeded: Bool) -> PostgresStatement<Int> {
         .change(
             """
-            INSERT INTO gateway.organizations (organization_id, name, locale, created_at) VALUES ($1, $2, $3, $4)
+            INSERT INTO gateway.organizations (organization_id, name, locale, created_at, was_seeded) VALUES ($1, $2, $3, $4, $5)
             ON CONFLICT (organization_id) DO NOTHING
-            """, organization.id, organization.name, organization.locale, organization.createdAt)
+            """, organization.id, organization.name, organization.locale, organization.createdAt, isSeeded)
     }
 
     static func read(_ row: inout PostgresRow) throws -> Organization {

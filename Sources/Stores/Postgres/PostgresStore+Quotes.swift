@@ -68,7 +68,11 @@ enum QuoteRow {
         accepted_at, rejected_at, sent_api_key_id, created_at, updated_at, revision
         """
     static let byID = SQL(shared: "SELECT \(columns) FROM gateway.quotes WHERE organization_id = $1 AND id = $2")
-    static let byToken = SQL(shared: "SELECT \(columns) FROM gateway.quotes WHERE token_hash = $1")
+    static let byToken = SQL(
+        shared: """
+            SELECT \(columns) FROM gateway.quotes
+            WHERE (organization_id, id) = (SELECT organization_id, quote_id FROM gateway.quote_tokens WHERE token_hash = $1) AND token_hash = $1
+            """)
 
     /// Locks a quote and answers its revision; `nil` where there is none.
     static func lock(_ id: QuoteID, of organizationID: OrganizationID) -> PostgresStatement<Int64?> {
@@ -77,13 +81,22 @@ enum QuoteRow {
         }
     }
 
-    /// Writes a quote that is locked, or is to be made; its revision is the one that was read.
-    static func write(_ quote: Quote) -> PostgresStatement<Int> {
-        .change(
+    /// Writes a quote that is locked, or is to be made; its revision is the one that was read. A token that is another quote's is refused.
+    static func write(_ quote: Quote) -> [PostgresStatement<Int>] {
+        let row = PostgresStatement<Int>.change(
             quote.revision == 0 ? inserting : updating, quote.id, quote.organizationID, quote.state, quote.number, quote.leadID,
             quote.tokenHash, quote.sealedToken, quote.totalCents, quote.currency, quote.validUntil, quote.fields, quote.sentAt,
             quote.viewedAt, quote.acceptedAt, quote.rejectedAt, quote.sentApiKeyID, quote.createdAt, quote.updatedAt, quote.revision + 1)
+        guard let hash = quote.tokenHash else { return [row] }
+        return [row, .change(takingToken, hash, quote.organizationID, quote.id)]
     }
+
+    /// Whose it is already keeps it: the key is violated by another's alone.
+    private static let takingToken: SQL = """
+        INSERT INTO gateway.quote_tokens (token_hash, organization_id, quote_id)
+        SELECT $1, $2, $3 WHERE NOT EXISTS (
+            SELECT FROM gateway.quote_tokens WHERE token_hash = $1 AND organization_id = $2 AND quote_id = $3)
+        """
 
     private static let places = "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19"
     private static let inserting = SQL(shared: "INSERT INTO gateway.quotes (\(columns)) VALUES (\(places))")

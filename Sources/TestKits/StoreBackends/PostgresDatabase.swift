@@ -13,6 +13,8 @@ public struct PostgresDatabase: Sendable {
     /// The same through a PgBouncer that works by transactions.
     public let pooledURL: String
     fileprivate let name: String
+    /// Whether it counts among those of which there are only so many at once.
+    fileprivate let hasTurn: Bool
 
     /// Makes a database; to be dropped.
     ///
@@ -21,17 +23,21 @@ public struct PostgresDatabase: Sendable {
         self = try await PostgresDatabases.shared.make(isEmpty: isEmpty)
     }
 
-    fileprivate init(name: String, url: String, pooledURL: String) {
+    fileprivate init(name: String, url: String, pooledURL: String, hasTurn: Bool) {
         self.name = name
         self.url = url
         self.pooledURL = pooledURL
+        self.hasTurn = hasTurn
     }
 
     /// The same for another role than the one that owns it.
     public func url(as role: String) -> String { url.replacing("user=gateway", with: "user=\(role)") }
 
+    /// Makes a copy of it as it lies there, to be dropped. Whoever is connected to it loses the connection, and what was not committed.
+    public func copy() async throws -> PostgresDatabase { try await PostgresDatabases.shared.copy(self) }
+
     /// Removes the database, whoever is still connected to it.
-    public func drop() async throws { try await PostgresDatabases.shared.drop(name) }
+    public func drop() async throws { try await PostgresDatabases.shared.drop(self) }
 
     /// Lends a database to a test.
     public static func with<Value>(isEmpty: Bool = false, _ body: (PostgresDatabase) async throws -> Value) async throws -> Value {
@@ -106,22 +112,40 @@ private struct PostgresDatabases: Sendable {
 
     func make(isEmpty: Bool) async throws -> PostgresDatabase {
         await turns.begin()
-        let name = "store\(turns.number)"
-        do {
-            let source = isEmpty ? "template1" : Self.template
-            _ = try await administration.run(.count(SQL(once: "CREATE DATABASE \(name) TEMPLATE \(source)")))
-        } catch {
+        do { return try await make(from: isEmpty ? "template1" : Self.template, hasTurn: true) } catch {
             turns.end()
             throw error
         }
-        let url = server.url(name)
-        return PostgresDatabase(name: name, url: url, pooledURL: pooler.url(url))
     }
 
-    func drop(_ name: String) async throws {
-        defer { turns.end() }
-        _ = try await administration.run(.count(SQL(once: "DROP DATABASE \(name) WITH (FORCE)")))
+    /// Takes no turn: whoever copies has one.
+    func copy(_ original: PostgresDatabase) async throws -> PostgresDatabase {
+        // The server copies only what nobody is connected to.
+        try await run("ALTER DATABASE \(original.name) ALLOW_CONNECTIONS false")
+        do {
+            try await run("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '\(original.name)'")
+            let copy = try await make(from: original.name, hasTurn: false)
+            try await run("ALTER DATABASE \(original.name) ALLOW_CONNECTIONS true")
+            return copy
+        } catch {
+            try await run("ALTER DATABASE \(original.name) ALLOW_CONNECTIONS true")
+            throw error
+        }
     }
+
+    private func make(from source: String, hasTurn: Bool) async throws -> PostgresDatabase {
+        let name = "store\(turns.number)"
+        try await run("CREATE DATABASE \(name) TEMPLATE \(source)")
+        let url = server.url(name)
+        return PostgresDatabase(name: name, url: url, pooledURL: pooler.url(url), hasTurn: hasTurn)
+    }
+
+    func drop(_ database: PostgresDatabase) async throws {
+        defer { if database.hasTurn { turns.end() } }
+        try await run("DROP DATABASE \(database.name) WITH (FORCE)")
+    }
+
+    private func run(_ statement: String) async throws { _ = try await administration.run(.count(SQL(once: statement))) }
 }
 
 /// Lets a number of tasks through at once, in the order in which they came.

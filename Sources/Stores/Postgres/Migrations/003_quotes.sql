@@ -93,7 +93,14 @@ CREATE TABLE gateway.quotes (
     revision bigint NOT NULL,
     PRIMARY KEY (organization_id, id)
 );
-CREATE UNIQUE INDEX quotes_by_token ON gateway.quotes (token_hash) WHERE token_hash IS NOT NULL;
+
+-- Whose a public token is. Whoever shows one names no organization, and no two of them may have the same: so this is no tenant's table.
+CREATE TABLE gateway.quote_tokens (
+    token_hash bytea NOT NULL,
+    organization_id uuid NOT NULL,
+    quote_id text NOT NULL,
+    PRIMARY KEY (token_hash)
+);
 
 CREATE TABLE gateway.quote_files (
     organization_id uuid NOT NULL,
@@ -128,4 +135,5 @@ DROP TABLE gateway.event_ids;
 DROP TABLE gateway.events;
 DROP TABLE gateway.activities;
 DROP TABLE gateway.quote_files;
+DROP TABLE gateway.quote_tokens;
 DROP TABLE gateway.quotes;

@@ -4,6 +4,8 @@ CREATE TABLE gateway.organizations (
     name text NOT NULL,
     locale text,
     created_at bigint NOT NULL,
+    -- Whether it began with the usual workflows.
+    was_seeded boolean NOT NULL DEFAULT false,
     PRIMARY KEY (organization_id)
 );
 
@@ -17,7 +19,7 @@ CREATE TABLE gateway.api_keys (
     revoked_at bigint,
     PRIMARY KEY (id, organization_id)
 );
-CREATE UNIQUE INDEX api_keys_by_token ON gateway.api_keys (token_hash);
+CREATE INDEX api_keys_by_token ON gateway.api_keys (token_hash);
 
 CREATE TABLE gateway.audit_entries (
     id uuid NOT NULL,

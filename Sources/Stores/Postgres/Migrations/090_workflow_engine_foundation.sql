@@ -1,7 +1,6 @@
 -- oldest: 4
--- Additive only: a daemon that knows nothing of workflows keeps working on this schema. Organizations that are here already are not
--- seeded; only those made later are.
-ALTER TABLE gateway.organizations ADD COLUMN was_seeded boolean NOT NULL DEFAULT false;
+-- Additive only: a daemon that knows nothing of workflows keeps working on this schema, and no table that is there is changed, so that this
+-- waits for nobody and nobody for it. Organizations that are here already are not seeded; only those made later are.
 
 CREATE TABLE gateway.workflow_versions (
     organization_id uuid NOT NULL,
@@ -90,4 +89,4 @@ DROP TABLE gateway.assignment_rules;
 DROP TABLE gateway.workflow_steps;
 DROP TABLE gateway.workflows;
 DROP TABLE gateway.workflow_versions;
-ALTER TABLE gateway.organizations DROP COLUMN was_seeded;
+UPDATE gateway.organizations SET was_seeded = false WHERE was_seeded;
