@@ -25,15 +25,15 @@ final class Daemon: Sendable {
     /// - Parameters:
     ///   - channels: the channels' section of the configuration, in YAML.
     ///   - arguments: more words for `serve`.
-    ///   - storeURL: where the store is; nil for an embedded one in the folder.
-    init(channels: String, more: String = "", seeded: Bool = true, storeURL: String? = nil, arguments: [String] = []) async throws {
+    ///   - store: the store's section, in YAML; nil for an embedded one in the folder.
+    init(channels: String, more: String = "", seeded: Bool = true, store: String? = nil, arguments: [String] = []) async throws {
         self.arguments = arguments
         folder = FileManager.default.temporaryDirectory.appending(path: "gatewayd-\(UUIDBits.version7().text)")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         configURL = folder.appending(path: "gatewayd.yaml")
         try """
         http: { host: 127.0.0.1, port: 0 }
-        store: { url: "\(storeURL ?? "sqlite:\(folder.path)/gatewayd.db")" }
+        store: { \(store ?? "url: \"sqlite:\(folder.path)/gatewayd.db\"") }
         secrets: { keyring: "k1 \(Base64.encode([UInt8](repeating: 7, count: 32)))" }
         network: { allow: ["127.0.0.0/8"] }
         quotes: { publicBaseURL: "https://portal.example", apiBaseURL: "https://api.example" }
@@ -199,8 +199,10 @@ final class Daemon: Sendable {
         var last: [JSONValue] = []
         do {
             return try await look("at deliveries") {
-                last = try await deliveries(query)
-                return isDone(last) ? .some(last) : .none
+                // A store that is coming back may refuse meanwhile.
+                guard let all = try? await deliveries(query) else { return nil }
+                last = all
+                return isDone(all) ? .some(all) : .none
             }
         } catch let failure as Failure { throw Failure(description: "\(failure): \(last.map { $0.text("status") })") }
     }
