@@ -39,7 +39,7 @@ struct ServingTests {
             _ = try await gateway.daemon.call("POST", "/api/v1/quotes/q-1/send", Gateway.sentQuote)
             let words = ["explain", "quote", "q-1", "--url", gateway.daemon.url, "--token", gateway.daemon.adminToken]
             let told = try await Daemon.run(words)
-            #expect(told.contains("Sent email to the lead for quote_sent: a step of workflow \"default\" is enabled."))
+            #expect(told.contains("Planned email to the lead for quote_sent: a step of workflow \"default\" is enabled."))
             let json = try JSONValue(parsing: try await Daemon.run(words + ["--json"]))
             #expect(json["rule"]?.text("workflowKey") == "default")
             let lost = await
