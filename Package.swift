@@ -72,7 +72,7 @@ let package = Package(
             name: "GatewayRuntime",
             dependencies: [
                 "AdapterKit", "BlockingIO", "Signing", "CurlTransport", "SMTPTransport", "GatewayModel", "GatewayCore", "SQLiteStore",
-                "WorkflowEngine", "QuoteBridge", "ProviderSimulators", "GatewayAPI",
+                "WorkflowEngine", "QuoteBridge", "GatewayAPI",
                 .log, .lifecycle, .configuration, .yams, .hummingbird, .nio, .nioPosix,
             ]),
         .executableTarget(
@@ -103,7 +103,8 @@ let package = Package(
         .testTarget(
             name: "SMTPTransportTests",
             dependencies: ["AdapterKit", "ProviderSimulators", "SMTPTransport", "WireTestKit", .log, .nio, .nioPosix, .nioSSL]),
-        .testTarget(name: "EmailAdapterTests", dependencies: ["AdapterKit", "AdapterContract", "EmailAdapter", "Signing", .log]),
+        .testTarget(
+            name: "EmailAdapterTests", dependencies: ["AdapterKit", "AdapterContract", "EmailAdapter", "GatewayTestKit", "Signing", .log]),
         .testTarget(name: "WhatsAppAdapterTests", dependencies: ["AdapterKit", "AdapterContract", "WhatsAppAdapter", "Signing", .log]),
         .testTarget(name: "WebhookAdapterTests", dependencies: ["AdapterKit", "AdapterContract", "WebhookAdapter", "Signing", .log]),
         .testTarget(
