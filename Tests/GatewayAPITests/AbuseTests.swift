@@ -76,6 +76,13 @@ import Testing
         }
     }
 
+    @Test func aDocumentThatIsNoneIsRefusedWithLineAndColumn() async throws {
+        try await APIBench.with { _, client async throws in
+            let answer = try await client.call(.post, "/api/v1/messages", as: "sender", bytes: Array("{\n  \"channel\": email\n}".utf8))
+            #expect(answer.json["details"]?[0]?["message"]?.stringValue?.hasSuffix("in line 2, column 14") == true, "\(answer.text)")
+        }
+    }
+
     @Test func aBodyThatIsTooLargeIsNotRead() async throws {
         try await APIBench.with { _, client async throws in
             for (path, limit) in [("/api/v1/messages", 25 << 20), ("/api/v1/suppressions", 1 << 20)] {
