@@ -50,7 +50,7 @@ public final class GatewayRuntime: Service {
     /// - Parameters:
     ///   - adapters: the installed channels.
     ///   - onListening: called with the port once the HTTP interface answers.
-    /// - Throws: `Faults` of the channels' settings, or a `StoreError`.
+    /// - Throws: `Faults` of the channels' settings or of a keyring that is not the store's, or a `StoreError`.
     public init(
         _ configuration: GatewayConfiguration, adapters: [any ChannelAdapter.Type], roles: Set<Role> = Set(Role.allCases),
         clock: any WallClock = SystemClock(), logger: Logger, onListening: @escaping @Sendable (Int) -> Void = { _ in }
@@ -68,6 +68,11 @@ public final class GatewayRuntime: Service {
         let keyring = try Keyring(parsing: configuration.keyring.reveal())
         store = try await SQLiteStore(
             path: configuration.storePath, clock: clock, logger: logger, migrate: configuration.appliesMigrations ? .apply : .verify)
+
+        if let fault = await SealingCheck(store: store, sealer: KeyringSealer(keyring)).fault() {
+            await store.close()
+            throw Faults([Fault("secrets.keyring", "does not open what the store holds: \(fault)")])
+        }
 
         let metrics = Metrics(clock: clock)
         let feed = StatusFeed()
@@ -113,6 +118,8 @@ public final class GatewayRuntime: Service {
     }
 
     /// Runs until it is told to stop: the interface stops accepting, attempts get their grace, leases are given back, the store closes last.
+    ///
+    /// - Throws: a `ListeningError` when the interface cannot listen where it should.
     public func run() async throws {
         defer { logger.notice("stopped") }
         let control = ControlSocket(
@@ -144,7 +151,8 @@ public final class GatewayRuntime: Service {
     private func api() async throws -> any Service {
         var api = APIConfiguration(configuration)
         api.servesCalls = roles.contains(.api)
-        return try await GatewayAPI(services: services, configuration: api, logger: logger).application(onListening: onListening)
+        let interface = try await GatewayAPI(services: services, configuration: api, logger: logger).application(onListening: onListening)
+        return Listening(interface: interface, host: api.host, port: api.port)
     }
 
     /// Ends transports and store; for a runtime that never ran.

@@ -11,14 +11,10 @@ func administer(_ command: Administration.Command, _ configuration: GatewayConfi
     if let remote = try await ControlSocket.send(command, toStore: configuration.storePath) {
         answer = remote
     } else {
-        do {
-            answer = try await Administration.onStore(of: configuration, command)
-        } catch {
-            printError("gatewayd: \(error)")
-            throw ExitCode.failure
-        }
+        do { answer = try await Administration.onStore(of: configuration, command) } catch { throw told(error, configuration) }
     }
     for line in answer.output { print(line) }
+    if let note = answer.note { printError("gatewayd: \(note)") }
     if let fault = answer.fault {
         printError("gatewayd: \(fault)")
         throw ExitCode.refused
@@ -33,12 +29,14 @@ struct Keys: AsyncParsableCommand {
         static let configuration = CommandConfiguration(abstract: "Makes a key and prints its token, once.")
         @OptionGroup var configurationOption: ConfigurationOption
         @Option(help: "The organization's UUID; made with the default workflows if it is new. Not for operators.") var organization: String?
+        @Option(help: "The name of an organization that is made, as its customers know it.") var organizationName: String?
         @Option(help: "What the key is for.") var name: String
         @Option(help: "admin, quotes, sender, viewer or operator.") var role: String
 
         func run() async throws {
             let id = try organization.map(organizationID)
-            try await administer(.createKey(organizationID: id, name: name, role: role), try configurationOption.load())
+            try await administer(
+                .createKey(organizationID: id, organizationName: organizationName, name: name, role: role), try configurationOption.load())
         }
     }
 
