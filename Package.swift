@@ -77,7 +77,7 @@ let package = Package(
             name: "GatewayRuntime",
             dependencies: [
                 "AdapterKit", "BlockingIO", "Signing", "CurlTransport", "SMTPTransport", "GatewayModel", "GatewayCore", "SQLiteStore",
-                "PostgresStore", "WorkflowEngine", "QuoteBridge", "ProviderSimulators", "GatewayAPI",
+                "PostgresStore", "WorkflowEngine", "QuoteBridge", "GatewayAPI",
                 .log, .lifecycle, .configuration, .yams, .hummingbird, .nio, .nioPosix,
             ]),
         .executableTarget(
@@ -113,7 +113,8 @@ let package = Package(
             name: "SMTPTransportTests",
             dependencies: ["AdapterKit", "ProviderSimulators", "SMTPTransport", "WireTestKit", .log, .nio, .nioPosix, .nioSSL]),
         .testTarget(name: "PostgresClientTests", dependencies: ["PostgresClient", "PostgresTesting", .log]),
-        .testTarget(name: "EmailAdapterTests", dependencies: ["AdapterKit", "AdapterContract", "EmailAdapter", "Signing", .log]),
+        .testTarget(
+            name: "EmailAdapterTests", dependencies: ["AdapterKit", "AdapterContract", "EmailAdapter", "GatewayTestKit", "Signing", .log]),
         .testTarget(name: "WhatsAppAdapterTests", dependencies: ["AdapterKit", "AdapterContract", "WhatsAppAdapter", "Signing", .log]),
         .testTarget(name: "WebhookAdapterTests", dependencies: ["AdapterKit", "AdapterContract", "WebhookAdapter", "Signing", .log]),
         .testTarget(

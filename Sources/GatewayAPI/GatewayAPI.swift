@@ -13,6 +13,7 @@ public struct GatewayAPI: Sendable {
     private let authenticator: Authenticator
     private let clients: ClientAddress
     let limits: CallLimits
+    let streams: StreamPlaces
 
     /// Throws the faults of the configuration, and what is wrong with the keys for signed tokens.
     public init(services: GatewayServices, configuration: APIConfiguration, logger: Logger) async throws {
@@ -24,6 +25,7 @@ public struct GatewayAPI: Sendable {
         authenticator = Authenticator(store: services.store, verifier: verifier, clock: services.clock)
         clients = try ClientAddress(trustedProxies: configuration.trustedProxies)
         limits = CallLimits(configuration.limits)
+        streams = StreamPlaces(configuration.limits)
     }
 
     /// The routes of all operations.

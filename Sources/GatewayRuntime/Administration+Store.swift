@@ -2,7 +2,9 @@ import AdapterKit
 public import GatewayModel
 import Logging
 import PostgresStore
+import QuoteBridge
 import SQLiteStore
+import Signing
 
 extension Administration {
     /// Runs one command: in the daemon that has the embedded store open, else on the configured store, opened for it.
@@ -10,15 +12,24 @@ extension Administration {
     /// - Throws: a `StoreError`, when the store cannot be opened or its schema does not fit; or what broke the talk with the daemon.
     public static func perform(_ command: Command, on configuration: GatewayConfiguration) async throws -> Answer {
         if let answer = try await ControlSocket.send(command, to: configuration.store) { return answer }
-        return try await onStore(of: configuration, command)
-    }
-
-    private static func onStore(of configuration: GatewayConfiguration, _ command: Command) async throws(StoreError) -> Answer {
-        // Another command is done in a moment.
-        let opened = try await OpenedStore(configuration.store, clock: nil, logger: .silent, patience: .seconds(10))
+        let opened = try await open(configuration)
         let answer = await Administration(store: opened.store, clock: opened.clock).run(command)
         await opened.store.close()
         return answer
+    }
+
+    private static func open(_ configuration: GatewayConfiguration) async throws(StoreError) -> OpenedStore {
+        // Another command is done in a moment.
+        try await OpenedStore(configuration.store, clock: nil, logger: .silent, patience: .seconds(10))
+    }
+
+    /// Why the keyring does not open what the store holds; nil when it does. The store's schema must be current.
+    static func sealingFault(in configuration: GatewayConfiguration) async throws(StoreError) -> SealingError? {
+        guard let keyring = try? Keyring(parsing: configuration.keyring.reveal()) else { return .failed }
+        let store = try await open(configuration).store
+        let fault = await SealingCheck(store: store, sealer: KeyringSealer(keyring)).fault()
+        await store.close()
+        return fault
     }
 
     /// Throws unless a daemon of this version can work on the store as it is.

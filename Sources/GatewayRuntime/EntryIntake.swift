@@ -96,6 +96,8 @@ struct EntryIntake: Service, CustomStringConvertible {
             switch error {
             case .invalid(let faults): return faults.list.map { "\($0.path) \($0.message)" }.joined(separator: "; ")
             case .store(let error): throw error
+            // With the right keyring it can be taken.
+            case .sealed: throw .unavailable
             case .idempotencyConflict: return "its id was used before for another body"
             case .tokenConflict: return "its public token belongs to another quote"
             case .alreadyClosed(let state): return "the quote is \(state.rawValue) already"

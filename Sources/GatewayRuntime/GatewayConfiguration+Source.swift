@@ -4,6 +4,7 @@ import GatewayCore
 import PostgresStore
 import QuoteBridge
 import Signing
+import WorkflowEngine
 
 extension GatewayConfiguration {
     /// Reads a configuration; throws every fault at once, each with its key and line.
@@ -153,14 +154,16 @@ extension GatewayConfiguration {
     }
 
     private mutating func readQuotes(_ source: inout ConfigurationSource) {
-        quotes.publicBaseURL = source.string("quotes.publicBaseURL") ?? http.publicBaseURL ?? quotes.publicBaseURL
-        quotes.apiBaseURL = source.string("quotes.apiBaseURL") ?? http.publicBaseURL ?? quotes.apiBaseURL
+        let (publicBaseURL, apiBaseURL) = (source.string("quotes.publicBaseURL"), source.string("quotes.apiBaseURL"))
+        quotes.publicBaseURL = publicBaseURL ?? http.publicBaseURL ?? quotes.publicBaseURL
+        quotes.apiBaseURL = apiBaseURL ?? http.publicBaseURL ?? quotes.apiBaseURL
         quotes.isLegacyEnabled = source.bool("quotes.legacy.enabled") ?? quotes.isLegacyEnabled
         quotes.locale = source.string("quotes.locale") ?? quotes.locale
         quotes.tokenLifetime = source.duration("quotes.tokenLifetime") ?? quotes.tokenLifetime
-        for (key, url) in [("quotes.publicBaseURL", quotes.publicBaseURL), ("quotes.apiBaseURL", quotes.apiBaseURL)]
-        where WebURL(url) == nil {
-            source.fault(key, "must be an http or https URL")
+        // What http.publicBaseURL stands in for is told there.
+        for (key, url) in [("quotes.publicBaseURL", publicBaseURL), ("quotes.apiBaseURL", apiBaseURL)] {
+            if let url, WebURL(url) == nil { source.fault(key, "must be an http or https URL") }
         }
+        if !Language.isTag(quotes.locale) { source.fault("quotes.locale", "must be a language and perhaps a region, such as nl-NL") }
     }
 }

@@ -51,7 +51,7 @@ public final class GatewayRuntime: Service {
     ///   - adapters: the installed channels.
     ///   - clock: nil for that of the store: the machine's, or the database's where several daemons share one.
     ///   - onListening: called with the port once the HTTP interface answers.
-    /// - Throws: `Faults` of the channels' settings, or a `StoreError`.
+    /// - Throws: `Faults` of the channels' settings or of a keyring that is not the store's, or a `StoreError`.
     public init(
         _ configuration: GatewayConfiguration, adapters: [any ChannelAdapter.Type], roles: Set<Role> = Set(Role.allCases),
         clock: (any WallClock)? = nil, logger: Logger, onListening: @escaping @Sendable (Int) -> Void = { _ in }
@@ -71,6 +71,11 @@ public final class GatewayRuntime: Service {
             configuration.store, clock: clock, logger: logger, appliesMigrations: configuration.appliesMigrations)
         self.opened = opened
         let (store, clock) = (opened.store, opened.clock)
+
+        if let fault = await SealingCheck(store: store, sealer: KeyringSealer(keyring)).fault() {
+            await store.close()
+            throw Faults([Fault("secrets.keyring", "does not open what the store holds: \(fault)")])
+        }
 
         let metrics = Metrics(clock: clock)
         let feed = StatusFeed()
@@ -117,6 +122,8 @@ public final class GatewayRuntime: Service {
     }
 
     /// Runs until it is told to stop: the interface stops accepting, attempts get their grace, leases are given back, the store closes last.
+    ///
+    /// - Throws: a `ListeningError` when the interface cannot listen where it should.
     public func run() async throws {
         defer { logger.notice("stopped") }
         // What is listed last stops first.
@@ -158,7 +165,8 @@ public final class GatewayRuntime: Service {
     private func api() async throws -> any Service {
         var api = APIConfiguration(configuration)
         api.servesCalls = roles.contains(.api)
-        return try await GatewayAPI(services: services, configuration: api, logger: logger).application(onListening: onListening)
+        let interface = try await GatewayAPI(services: services, configuration: api, logger: logger).application(onListening: onListening)
+        return Listening(interface: interface, host: api.host, port: api.port)
     }
 
     /// Ends transports and store; for a runtime that never ran.

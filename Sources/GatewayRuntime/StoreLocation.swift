@@ -26,6 +26,24 @@ public enum StoreLocation: Sendable {
     }
 }
 
+extension StoreLocation: CustomStringConvertible {
+    /// As it may be shown: without a password.
+    public var description: String {
+        switch self {
+        case .embedded(let path): path
+        case .postgres: "PostgreSQL"
+        }
+    }
+
+    /// Why the store could not be opened, as far as the file system tells; nil when nothing stands in its way.
+    public var fault: String? {
+        switch self {
+        case .embedded(let path): StoreFile.fault(at: path)
+        case .postgres: nil
+        }
+    }
+}
+
 /// A store that was opened, and what comes with its kind.
 struct OpenedStore: Sendable {
     let store: any GatewayStore

@@ -71,7 +71,7 @@ extension QuoteBridge {
             }
         } catch {
             switch error {
-            case .corrupt, .driver: return (Plan(decisions: deferredDecisions(stored)), false)
+            case .corrupt, .driver: return (Plan(decisions: decisions(.deferred, .resolverFailed, for: stored)), false)
             case .unavailable, .outcomeUnknown, .full, .schema: throw .store(error)
             }
         }
@@ -97,13 +97,14 @@ extension QuoteBridge {
         return (plan.passing(gated), true)
     }
 
-    private func deferredDecisions(_ event: StoredEvent) -> [Decision] {
+    /// The same answer for all that an event is decided for.
+    private func decisions(_ outcome: DecisionOutcome, _ reason: Reason, for event: StoredEvent) -> [Decision] {
         let rows = DecisionTable.rows(of: event.trigger)
         let places: [(ChannelName?, Audience?)] = rows.isEmpty ? [(nil, nil)] : rows.map { ($0.channel, $0.audience) }
         return places.map { channel, audience in
             Decision(
                 id: .make(), eventID: event.id, organizationID: event.organizationID, trigger: event.trigger, channel: channel,
-                audience: audience, outcome: .deferred, reason: .resolverFailed, createdAt: event.acceptedAt)
+                audience: audience, outcome: outcome, reason: reason, createdAt: event.acceptedAt)
         }
     }
 
@@ -116,7 +117,10 @@ extension QuoteBridge {
         for event in events {
             guard let json = try? JSONValue(parsing: event.payload),
                 let body = try? QuoteEvent(json, trigger: event.trigger, quoteID: event.quoteID, leavesOut: true)
-            else { continue }
+            else {
+                try await close(event)
+                continue
+            }
             let quote = try await quote(body, event.organizationID)
             let organization = try await stored { () throws(StoreError) in try await store.organization(event.organizationID) }
             let context = PlanningContext(
@@ -135,5 +139,15 @@ extension QuoteBridge {
             }
         }
         return isOpen
+    }
+
+    /// Ends the waiting of an event that cannot be read any more: nothing will ever be known of it that could be sent.
+    private func close(_ event: StoredEvent) async throws(BridgeError) {
+        let retry = PlannedRetry(
+            eventID: event.id, organizationID: event.organizationID, decisions: decisions(.none, .undecodable, for: event), messages: [],
+            isPlanned: true)
+        if try await stored({ () throws(StoreError) in try await store.plan(retry) }) {
+            observer.observe(.eventUndecodable(event.id, event.organizationID))
+        }
     }
 }

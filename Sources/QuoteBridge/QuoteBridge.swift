@@ -13,7 +13,7 @@ public struct QuoteBridge: Sendable {
     let sealer: any Sealer
     let clock: any WallClock
     let configuration: BridgeConfiguration
-    private let observer: any DeliveryObserver
+    let observer: any DeliveryObserver
     public let feed: ActivityFeed
 
     public init(
@@ -40,7 +40,10 @@ public struct QuoteBridge: Sendable {
             count(event.trigger, answer.isDuplicate ? .duplicate : .ok)
             return answer
         } catch {
-            if case .store = error { count(event.trigger, .failed) } else { count(event.trigger, .refused) }
+            switch error {
+            case .store, .sealed: count(event.trigger, .failed)
+            default: count(event.trigger, .refused)
+            }
             throw error
         }
     }
@@ -87,7 +90,7 @@ public struct QuoteBridge: Sendable {
         var token: String?
         if let quoteID = event.quoteID, !DecisionTable.rows(of: event.trigger).isEmpty {
             let quote = try await stored { () throws(StoreError) in try await store.quote(quoteID, organizationID: event.organizationID) }
-            token = quote.flatMap(publicToken)
+            if let quote { token = try requirePublicToken(quote) }
         }
         return PublishAnswer(
             eventID: event.id, quoteID: event.quoteID, trigger: event.trigger, isDuplicate: isDuplicate, publicToken: token,

@@ -144,6 +144,27 @@ import WhatsAppAdapter
         if yaml.hasPrefix("a: 1") { #expect(found[0].contains("a stands twice")) }
     }
 
+    @Test func nothingIsToldTwice() {
+        #expect(
+            faults(Self.good.replacing("port: 9000", with: "publicBaseURL: \"ftp://x\"")) == [
+                "http.publicBaseURL (line 2): must be an http or https URL"
+            ])
+        #expect(
+            faults(Self.good.replacing("k1 \(Self.key)", with: "file:/nowhere")) == [
+                "secrets.keyring (line 4): names the file /nowhere, which cannot be read"
+            ])
+        #expect(
+            faults(Self.good + "\n  whatsapp: { phoneNumberID: \"1\", accessToken: \"env:NOT_SET\" }") == [
+                "channels.whatsapp.accessToken (line 11): names the environment variable NOT_SET, which is not set"
+            ])
+        #expect(
+            faults(Self.good + "\nnetwork: { allow: [a, b] }") == ["network.allow (line 11): must hold blocks such as 10.0.0.0/8"])
+        #expect(
+            faults(Self.good + "\nquotes: { locale: dutch }") == [
+                "quotes.locale (line 11): must be a language and perhaps a region, such as nl-NL"
+            ])
+    }
+
     @Test func anEmptyFileLacksWhatIsRequired() {
         #expect(faults("").map { $0.prefix { $0 != ":" } } == ["store.url", "secrets.keyring", "channels"])
     }

@@ -99,6 +99,26 @@ import WorkflowEngine
         }
     }
 
+    @Test func anEventThatCanNoLongerBeReadIsClosedAndKeepsNobodyWaiting() async throws {
+        try await BridgeBench.with { bench in
+            try await bench.setWorkflow([step(Self.sent)])
+            try await bench.script("UPDATE workflow_steps SET recipients = 'x'")
+            let lost = try await bench.publish(Self.sent)
+            let own = try await bench.publish("job_done", ["quoteId": nil, "leadId": "l-2"])
+            try await bench.script("UPDATE events SET payload = x'7B'")
+            let kept = try await bench.publish(Self.sent, ["quoteId": "q-2"])
+            try await bench.script("UPDATE workflow_steps SET recipients = NULL")
+            #expect(try await !bench.bridge.planDeferred(), "nothing stands open")
+            for id in [lost.eventID, own.eventID] {
+                let decisions = try #require(try await bench.store.event(id, organizationID: bench.organizationID)).1
+                #expect(!decisions.isEmpty && decisions.allSatisfy { $0.outcome == .none && $0.reason == .undecodable })
+            }
+            let decided = try #require(try await bench.store.event(kept.eventID, organizationID: bench.organizationID)).1
+            #expect(decided.map(\.reason) == [.ruleEnabled, .ruleNotFound])
+            #expect(try await bench.store.unplannedEvents(limit: 10).isEmpty)
+        }
+    }
+
     @Test("case 34: rules that cannot be read leave the event open; a cleared lead hears nothing") func case34() async throws {
         try await BridgeBench.with { bench in
             try await bench.setWorkflow([step(Self.sent)])

@@ -48,9 +48,8 @@ struct Envelope: RouterMiddleware {
                     headers: [.allow: allowed.map(\.rawValue).joined(separator: ", ")])
         } else {
             refusal = APIError(error)
-            if refusal.code == .internal {
-                // The kind of error alone: its text may hold what was being worked on.
-                context.logger.error("a call failed", metadata: ["path": "\(context.endpointPath ?? "")", "error": "\(type(of: error))"])
+            if let words = APIError.words(forLog: error) {
+                context.logger.error("a call failed", metadata: ["path": "\(context.endpointPath ?? "")", "error": "\(words)"])
             }
         }
         return .json(refusal.json(requestID: requestID), status: refusal.code.status, headers: refusal.headers)

@@ -19,12 +19,17 @@ struct OpenRoutes {
             try await services.store.checkWritable()
             pending = try await services.store.migrations().count { $0.state != .applied }
         } catch { store = error }
-        let isDegraded = pending > 0 || !services.metrics.snapshot.pausedAccounts.isEmpty
+        var detail = store.map { [$0.description] } ?? []
+        if pending > 0 { detail.append(pending == 1 ? "a migration is pending" : "\(pending) migrations are pending") }
+        for (channel, failure) in services.metrics.snapshot.pausedAccounts.sorted(by: { $0.key.rawValue < $1.key.rawValue }) {
+            detail.append("the account of channel \(channel) is paused: \(failure.errorClass.rawValue)")
+        }
         return .json(
-            [
-                "status": store != nil ? "unavailable" : isDegraded ? "degraded" : "ok", "store": store == nil ? "ok" : "unavailable",
+            .record([
+                "status": store != nil ? "unavailable" : detail.isEmpty ? "ok" : "degraded", "store": store == nil ? "ok" : "unavailable",
                 "migrations": store != nil ? "unknown" : pending > 0 ? "pending" : "ok", "redis": "off", "spool": "off",
-            ], status: store == nil ? .ok : .serviceUnavailable)
+                "detail": detail.isEmpty ? nil : .array(detail.map { .string($0) }),
+            ]), status: store == nil ? .ok : .serviceUnavailable)
     }
 
     func metrics() async throws -> Response {

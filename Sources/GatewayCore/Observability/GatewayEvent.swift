@@ -17,6 +17,8 @@ public enum GatewayEvent: Sendable {
     case suppressionAdded(Suppression)
     case quoteAction(action: String, result: String)
     case storeFailed(during: String, StoreError)
+    /// An event whose decisions stood open cannot be read any more; they were closed.
+    case eventUndecodable(EventID, OrganizationID)
     case recovered(ChannelName, count: Int)
     case purged(rows: Int)
 }
