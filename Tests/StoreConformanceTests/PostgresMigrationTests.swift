@@ -198,7 +198,7 @@ import Testing
 
     /// No table of a tenant can hold one tenant's row under another's key.
     @Test func everyKeyOfATenantsTableContainsItsOrganization() async throws {
-        let global = ["schema_migrations", "write_checks", "quote_tokens"]
+        let global = ["schema_migrations", "write_checks", "quote_tokens", "leadership"]
         try await PostgresDatabase.with { database in
             let keys = try await database.values(
                 """
