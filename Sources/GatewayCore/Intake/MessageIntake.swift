@@ -102,7 +102,7 @@ public struct MessageIntake: Sendable {
                         deadline: factory.deadline(
                             channel, dueAt: dueAt == .distantFuture ? deliveries.last?.deadline ?? begin : dueAt, expiresAt: draft.expiresAt
                         ),
-                        dueAt: dueAt))
+                        expiresAt: draft.expiresAt, dueAt: dueAt))
             } catch { faults += error.list }
         }
         guard faults.isEmpty else { throw Faults(faults) }
