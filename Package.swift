@@ -128,7 +128,8 @@ let package = Package(
         .testTarget(
             name: "StoreConformanceTests",
             dependencies: [
-                "AdapterKit", "GatewayModel", "GatewayTestKit", "PostgresClient", "PostgresStore", "Signing", "SQLiteStore", "StoreBackends",
+                "AdapterKit", "GatewayModel", "GatewayTestKit", "PostgresClient", "PostgresStore", "Signing", "SQLiteStore",
+                "StoreBackends",
                 "StoreConformance", .log, .grdb,
             ]),
         .testTarget(
@@ -159,7 +160,8 @@ let package = Package(
         .testTarget(
             name: "EndToEndTests",
             dependencies: [
-                "AdapterKit", "CurlTransport", "PostgresClient", "PostgresTesting", "ProviderSimulators", "Signing", "StoreBackends",
+                "AdapterKit", "CurlTransport", "GatewayTestKit", "PostgresClient", "PostgresTesting", "ProviderSimulators", "Signing",
+                "StoreBackends",
                 "WireTestKit", "gatewayd", .log, .nio, .nioPosix, .nioHTTP1, .yams,
             ]),
     ]

@@ -31,7 +31,7 @@ public struct GatewayAPI: Sendable {
     /// The routes of all operations.
     public func buildRouter() -> Router<GatewayContext> {
         let router = Router(context: GatewayContext.self, options: [.autoGenerateHeadEndpoints])
-        router.add(middleware: Envelope(allowedOrigins: configuration.allowedOrigins, clock: services.clock))
+        router.add(middleware: Envelope(allowedOrigins: configuration.allowedOrigins, clock: services.clock, stop: services.stop))
         for operation in Operation.allCases where configuration.servesCalls || operation.isProbe {
             let row = operation.row
             let path = row.path.split(separator: "/").map { $0.hasPrefix("{") ? ":" + $0.dropFirst().dropLast() : String($0) }

@@ -16,6 +16,7 @@ public struct GatewayServices: Sendable {
     public var feed: StatusFeed
     public var observer: any DeliveryObserver
     public var clock: any WallClock
+    public let stop = StopFlag()
 
     public init(
         store: any GatewayStore, intake: MessageIntake, control: DeliveryControl, gate: SuppressionGate, reports: ReportIngest,

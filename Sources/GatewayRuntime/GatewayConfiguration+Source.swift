@@ -42,6 +42,7 @@ extension GatewayConfiguration {
         limits.requestsPerSecond = source.int("limits.requestsPerSecond", in: 0...1_000_000) ?? limits.requestsPerSecond
         retention.settled = source.duration("retention.settled") ?? retention.settled
         retention.events = source.duration("retention.events") ?? retention.events
+        drain = source.duration("shutdown.drain") ?? drain
         source.add(Faults(APIConfiguration(self).faults))
         try source.finish()
     }

@@ -46,6 +46,8 @@ public struct GatewayConfiguration: Sendable {
     public var quotes = BridgeConfiguration()
     public var limits = Limits()
     public var retention = RetentionPolicy()
+    /// How long a daemon that was told to stop goes on taking calls, so that a balancer that asks `/readyz` finds out before it refuses any.
+    public var drain = Duration.zero
 
     public init(store: StoreLocation, keyring: Secret) {
         self.store = store

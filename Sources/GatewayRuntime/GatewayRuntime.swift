@@ -134,18 +134,31 @@ public final class GatewayRuntime: Service {
         if roles.contains(.maintenance) { running += maintenance() }
         if roles.contains(.dispatcher) {
             running.append(parts.dispatcher)
-            if let shared = opened.shared { running.append(SharedWork(store: shared, channels: services.channels.all.map(\.name), wake: parts.wake, clock: opened.clock)) }
+            if let shared = opened.shared {
+                running.append(
+                    SharedWork(store: shared, channels: services.channels.all.map(\.name), wake: parts.wake, clock: opened.clock))
+            }
         }
         running.append(try await api())
         let group = ServiceGroup(
             configuration: .init(
                 services: running.map { .init(service: $0, successTerminationBehavior: .gracefullyShutdownGroup) }, logger: logger))
         do {
-            try await withGracefulShutdownHandler {
-                try await group.run()
-            } onGracefulShutdown: {
-                self.logger.notice("stopping")
-                Task { await group.triggerGracefulShutdown() }
+            // Detached, or whoever stops this service would stop those within at once.
+            let running = Task.detached { try await group.run() }
+            try await withTaskCancellationHandler {
+                try await withGracefulShutdownHandler {
+                    try await running.value
+                } onGracefulShutdown: {
+                    self.logger.notice("stopping")
+                    self.services.stop.raise()
+                    Task {
+                        try? await Task.sleep(for: self.configuration.drain)
+                        await group.triggerGracefulShutdown()
+                    }
+                }
+            } onCancel: {
+                running.cancel()
             }
         } catch {
             await close()

@@ -22,9 +22,13 @@ struct Cluster {
     /// - Parameters:
     ///   - store: the store's section of the configuration.
     ///   - channels: further keys of each channel's section.
-    static func with(store: String, channels: String = "", more: String = "", _ body: (Cluster) async throws -> Void) async throws {
+    ///   - environment: laid over the configuration of the second node.
+    static func with(
+        store: String, channels: String = "", more: String = "", environment: [String: String] = [:],
+        _ body: (Cluster) async throws -> Void
+    ) async throws {
         try await Gateway.with(email: channels, whatsapp: channels, webhook: channels, more: more, store: store) { gateway in
-            let second = try await Daemon(beside: gateway.daemon)
+            let second = try await Daemon(beside: gateway.daemon, environment: environment)
             do { try await body(Cluster(gateway: gateway, second: second)) } catch {
                 second.signal(SIGKILL)
                 _ = await second.ended()

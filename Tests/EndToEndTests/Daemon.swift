@@ -18,6 +18,7 @@ final class Daemon: Sendable {
     let http = CurlTransport(configuration: CurlConfiguration())
     /// More words for `serve`.
     private let arguments: [String]
+    private let environment: [String: String]
     private let process = Mutex<RunningProcess?>(nil)
 
     /// Writes the configuration, makes the organization and its key, and starts the daemon.
@@ -28,6 +29,7 @@ final class Daemon: Sendable {
     ///   - store: the store's section, in YAML; nil for an embedded one in the folder.
     init(channels: String, more: String = "", seeded: Bool = true, store: String? = nil, arguments: [String] = []) async throws {
         self.arguments = arguments
+        environment = [:]
         folder = FileManager.default.temporaryDirectory.appending(path: "gatewayd-\(UUIDBits.version7().text)")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         configURL = folder.appending(path: "gatewayd.yaml")
@@ -49,9 +51,12 @@ final class Daemon: Sendable {
         try await start()
     }
 
-    /// A further node over the same configuration and store, with a process of its own.
-    init(beside first: Daemon, arguments: [String] = []) async throws {
+    /// A further node over the same configuration, with a process of its own.
+    ///
+    /// - Parameter environment: laid over the configuration.
+    init(beside first: Daemon, environment: [String: String] = [:], arguments: [String] = []) async throws {
         self.arguments = arguments
+        self.environment = environment
         folder = first.folder
         configURL = first.configURL
         adminToken = first.adminToken
@@ -88,7 +93,9 @@ final class Daemon: Sendable {
 
     /// Starts the daemon and returns when it answers.
     func start() async throws {
-        let running = try RunningProcess(Self.binary, ["serve", "--config", configURL.path] + arguments)
+        let running = try RunningProcess(
+            Self.binary, ["serve", "--config", configURL.path] + arguments,
+            environment: ProcessInfo.processInfo.environment.merging(environment) { $1 })
         guard
             let line = await running.errorLine(containing: "\"message\":\"listening\""), let json = try? JSONValue(parsing: line),
             let port = json["port"]?.stringValue.flatMap(Int.init)
@@ -108,6 +115,12 @@ final class Daemon: Sendable {
 
     func signal(_ number: Int32) {
         if let running = process.withLock({ $0 }) { kill(running.pid, number) }
+    }
+
+    /// Asks the daemon to stop; it can be started again.
+    func stopped() async -> (status: Int32, log: String) {
+        signal(SIGTERM)
+        return await ended()
     }
 
     /// Exit status and log, once the daemon has ended; it can be started again.
@@ -139,11 +152,13 @@ final class Daemon: Sendable {
         var json: JSONValue
     }
 
-    func call(_ method: String, _ path: String, _ body: JSONValue? = nil, token: String? = nil) async throws -> Reply {
+    /// - Parameter port: of what stands before the daemon, where something does; each call then has a connection of its own.
+    func call(_ method: String, _ path: String, _ body: JSONValue? = nil, token: String? = nil, port: Int? = nil) async throws -> Reply {
         var headers = [HTTPHeader("Authorization", "Bearer \(token ?? adminToken)")]
         if body != nil { headers.append(HTTPHeader("Content-Type", "application/json")) }
         let request = HTTPRequest(
-            method: method, url: url + path, headers: headers, body: body?.bytes ?? [], maximumReplyBytes: 64 << 20, isIdempotent: true,
+            method: method, url: (port.map { "http://127.0.0.1:\($0)" } ?? url) + path, headers: headers, body: body?.bytes ?? [],
+            maximumReplyBytes: 64 << 20, isIdempotent: port == nil,
             network: .trusted)
         switch try await http.send(request) {
         case .reply(let reply): return Reply(status: reply.status, json: (try? JSONValue(parsing: reply.body)) ?? .null)

@@ -18,7 +18,9 @@ struct ManyNodesTests {
             let deliveries = try await second.deliveries("&quoteId=q-1") {
                 $0.count == 5 && $0.allSatisfy { $0.text("status") == "succeeded" }
             }
-            for delivery in deliveries where delivery.text("channel") != "webhook" { #expect(gateway.arrivals(of: delivery.text("id")) <= 1) }
+            for delivery in deliveries where delivery.text("channel") != "webhook" {
+                #expect(gateway.arrivals(of: delivery.text("id")) <= 1)
+            }
             #expect(gateway.providers.smtp.count == 3 && gateway.providers.whatsapp.count == 2)
             for node in [gateway.daemon, second] {
                 let health = try await node.call("GET", "/api/v1/outbox/health")
@@ -57,7 +59,9 @@ struct ManyNodesTests {
             let ids = try await database.values(call, as: String.self)
             let again = try await database.values(call, as: String.self)
             #expect(ids == again)
-            #expect(try await second.deliveries("&quoteId=q-7") { $0.count == 2 && $0.allSatisfy { $0.text("status") == "succeeded" } }.count == 2)
+            #expect(
+                try await second.deliveries("&quoteId=q-7") { $0.count == 2 && $0.allSatisfy { $0.text("status") == "succeeded" } }.count
+                    == 2)
             // Over HTTP it is the same event.
             let repeated = try await second.call("POST", "/api/v1/quote-events", .object(event))
             #expect(repeated.status == 200 && repeated.json.text("eventId") == ids.first)
@@ -71,6 +75,35 @@ struct ManyNodesTests {
             }
             try await gateway.daemon.look("at the entries") {
                 try await database.values("SELECT count(*) FROM gateway.entries", as: Int.self) == [0] ? () : nil
+            }
+        }
+    }
+
+    /// A daemon on the schema of before serves as it did, also while the workflow engine's tables come; nobody is seeded by that.
+    @Test func theWorkflowEngineComesUnderLoad() async throws {
+        try await PostgresDatabase.with(isEmpty: true) { database in
+            let store = "url: \"\(database.url)\", migrate: verify"
+            try await Gateway.with(more: "", seeded: false, store: store) { gateway in
+                let daemon = gateway.daemon
+                #expect(await daemon.stopped().status == 0)
+                _ = try await Daemon.run(["migrate", "down", "--config", daemon.configURL.path, "--to", "89", "--approve"])
+                try await daemon.start()
+                #expect(try await daemon.call("GET", "/readyz").status == 200)
+                func send(_ number: Int) async throws {
+                    let sent = try await daemon.call("POST", "/api/v1/quotes/q-\(number)/send", Gateway.sentQuote)
+                    #expect(sent.status == 202)
+                    let mail = sent.json["decisions"]?.arrayValue?.first { $0.text("channel") == "email" }
+                    #expect(mail?.text("outcome") == "legacy" && mail?.text("reason") == "rule_not_found")
+                }
+                for number in 0..<5 { try await send(number) }
+                async let applied = Daemon.run(["migrate", "apply", "--config", daemon.configURL.path])
+                for number in 5..<30 { try await send(number) }
+                #expect(try await applied.contains("090_workflow_engine_foundation  applied"))
+                for number in 30..<35 { try await send(number) }
+                let deliveries = try await daemon.deliveries { $0.count == 35 && $0.allSatisfy { $0.text("status") == "succeeded" } }
+                #expect(deliveries.allSatisfy { $0.text("origin") == "legacy" })
+                let workflows = try await daemon.call("GET", Gateway.engine + "/workflows")
+                #expect(workflows.status == 200 && workflows.json["workflows"]?.arrayValue?.isEmpty == true)
             }
         }
     }
@@ -90,7 +123,8 @@ struct ManyNodesTests {
             }
             gateway.providers.webhook.release()
             second.signal(SIGCONT)
-            let ended = try await gateway.daemon.deliveries { all in all.count == 20 && all.allSatisfy { $0.text("status") == "succeeded" } }
+            let ended = try await gateway.daemon.deliveries { all in all.count == 20 && all.allSatisfy { $0.text("status") == "succeeded" }
+            }
             for delivery in ended where gateway.arrivals(of: delivery.text("id")) > 1 { #expect(delivery.isPossibleDuplicate) }
             let health = try await gateway.daemon.call("GET", "/api/v1/outbox/health")
             #expect(health.json["unaccounted"]?.intValue == 0)
@@ -110,7 +144,8 @@ struct ManyNodesTests {
                     })
             }
             for (number, batch) in batches.enumerated() {
-                let reply = try await (number % 2 == 0 ? gateway.daemon : second).call("POST", "/api/v1/messages/batch", ["messages": batch])
+                let reply = try await (number % 2 == 0 ? gateway.daemon : second).call(
+                    "POST", "/api/v1/messages/batch", ["messages": batch])
                 #expect(reply.status == 202)
             }
             _ = try await gateway.daemon.look("at the states") {

@@ -1,5 +1,6 @@
 import AdapterKit
 import Foundation
+import GatewayTestKit
 import PostgresTesting
 import ProviderSimulators
 import StoreBackends
@@ -56,6 +57,110 @@ struct SharedStoreFaultTests {
                     WHERE datname = current_database() AND pid <> pg_backend_pid()
                     """, as: Int.self)
             }
+        }
+    }
+
+    /// One node's way to the database is cut for longer than its leases: the other takes over, and the first writes nothing of what it held.
+    @Test func theNetworkToTheDatabaseIsCut() async throws {
+        try await PostgresDatabase.with(isEmpty: true) { database in
+            let server = try await PostgresServer.shared
+            let relay = try await TCPRelay(to: { [server.port] })
+            let far = server.urlOverTCP(database.url).replacing(":\(server.port)/", with: ":\(relay.port)/")
+            do {
+                try await Cluster.with(
+                    store: "url: \"\(database.url)\"", channels: Cluster.quick, more: Cluster.shortLeases,
+                    environment: ["GATEWAYD_STORE_URL": far]
+                ) { cluster in
+                    let webhook = cluster.gateway.providers.webhook
+                    webhook.setScript([WebhookRule(.held(.answer(HTTPAnswer(200))))])
+                    let loads = (0..<40).map { index in
+                        Cluster.Load(
+                            channel: "webhook", to: "\(cluster.gateway.providers.webhookURL)/\(index)", key: "cut-\(index)")
+                    }
+                    let accepted = try await cluster.accept(loads)
+                    try await webhook.waitForCount(40, timeout: .seconds(30))
+                    relay.cut()
+                    // What the cut node had begun is begun again by the other once its leases are over.
+                    try await webhook.waitForCount(41, timeout: .seconds(60))
+                    webhook.setScript([])
+                    webhook.release()
+                    relay.mend()
+                    let repeats = try await cluster.expectNothingLost(of: accepted)
+                    #expect(repeats > 0)
+                    print("the network to the database cut: \(accepted.count) accepted, 0 lost, \(repeats) repeats, all flagged")
+                }
+            } catch {
+                await relay.stop()
+                throw error
+            }
+            await relay.stop()
+        }
+    }
+
+    /// Nodes are restarted one after the other while messages come in: no call fails, nothing is lost and nothing is repeated.
+    @Test func nodesAreRestartedOneAfterTheOther() async throws {
+        try await Cluster.with(channels: Cluster.quick, more: "shutdown: { drain: 1s }") { cluster, _ in
+            let turn = Watched(0)
+            let nodes = cluster.nodes
+            let balancer = try await TCPRelay(to: {
+                let number = turn.withLock { turn in
+                    turn += 1
+                    return turn
+                }
+                // As a balancer does that asks whether a node is ready, until one is.
+                let ready = try? await nodes[0].look("at who is ready") { () async throws -> Int? in
+                    for place in 0..<nodes.count {
+                        let node = nodes[(number + place) % nodes.count]
+                        let port = node.port
+                        if let reply = try? await node.call("GET", "/readyz"), reply.status == 200 { return port }
+                    }
+                    return nil
+                }
+                return ready.map { [$0] } ?? []
+            })
+            let isOver = Watched(false)
+            let load = Task {
+                try await withThrowingTaskGroup(of: [(Int, String?)].self) { group in
+                    for caller in 0..<4 {
+                        group.addTask {
+                            var replies: [(Int, String?)] = []
+                            while !isOver.withLock({ $0 }) {
+                                let load = cluster.load(caller, replies.count)
+                                let reply = try await cluster.first.call(
+                                    "POST", "/api/v1/messages",
+                                    [
+                                        "channel": .string(load.channel), "to": .string(load.to),
+                                        "content": Gateway.content(of: load.channel),
+                                        "idempotencyKey": .string(load.key),
+                                    ], port: balancer.port)
+                                replies.append((reply.status, reply.json.deliveryIDs.first))
+                            }
+                            return replies
+                        }
+                    }
+                    return try await group.reduce(into: []) { $0 += $1 }
+                }
+            }
+            do {
+                for round in 0..<4 {
+                    let node = nodes[round % 2]
+                    node.signal(SIGTERM)
+                    #expect(await node.ended().status == 0)
+                    try await node.start()
+                }
+            } catch {
+                isOver.withLock { $0 = true }
+                _ = try? await load.value
+                await balancer.stop()
+                throw error
+            }
+            isOver.withLock { $0 = true }
+            let replies = try await load.value
+            await balancer.stop()
+            #expect(replies.allSatisfy { $0.0 == 202 })
+            let repeats = try await cluster.expectNothingLost(of: Set(replies.compactMap(\.1)))
+            #expect(repeats == 0)
+            print("nodes restarted 4 times under load: \(replies.count) calls, 0 failed, 0 lost, \(repeats) repeats")
         }
     }
 

@@ -9,6 +9,7 @@ struct Envelope: RouterMiddleware {
 
     let allowedOrigins: [String]
     let clock: any WallClock
+    let stop: StopFlag
 
     @concurrent func handle(
         _ request: Request, context: GatewayContext, next: @concurrent (Request, GatewayContext) async throws -> Response
@@ -26,6 +27,8 @@ struct Envelope: RouterMiddleware {
         response.headers[.requestID] = requestID
         response.headers[.xContentTypeOptions] = "nosniff"
         if response.headers[.cacheControl] == nil { response.headers[.cacheControl] = "no-store" }
+        // Whoever keeps the connection makes his next call elsewhere.
+        if stop.isRaised { response.headers[.connection] = "close" }
         allowOrigin(request, &response)
         context.logger.debug(
             "answered",

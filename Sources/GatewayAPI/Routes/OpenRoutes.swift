@@ -11,7 +11,7 @@ struct OpenRoutes {
 
     func health() -> Response { .json(["status": "ok"]) }
 
-    /// 503 only when nothing can be recorded, or the schema is unusable.
+    /// 503 only when nothing can be recorded, the schema is unusable, or the daemon is stopping.
     func readiness() async -> Response {
         var store: StoreError?
         var pending = 0
@@ -24,12 +24,14 @@ struct OpenRoutes {
         for (channel, failure) in services.metrics.snapshot.pausedAccounts.sorted(by: { $0.key.rawValue < $1.key.rawValue }) {
             detail.append("the account of channel \(channel) is paused: \(failure.errorClass.rawValue)")
         }
+        let isStopping = services.stop.isRaised
+        if isStopping { detail.append("the daemon is stopping") }
         return .json(
             .record([
-                "status": store != nil ? "unavailable" : detail.isEmpty ? "ok" : "degraded", "store": store == nil ? "ok" : "unavailable",
+                "status": store != nil || isStopping ? "unavailable" : detail.isEmpty ? "ok" : "degraded", "store": store == nil ? "ok" : "unavailable",
                 "migrations": store != nil ? "unknown" : pending > 0 ? "pending" : "ok", "redis": "off", "spool": "off",
                 "detail": detail.isEmpty ? nil : .array(detail.map { .string($0) }),
-            ]), status: store == nil ? .ok : .serviceUnavailable)
+            ]), status: store == nil && !isStopping ? .ok : .serviceUnavailable)
     }
 
     func metrics() async throws -> Response {

@@ -110,7 +110,8 @@ struct IntakeRows: Sendable {
             Column(rows, \.delivery.category), Column(rows, \.delivery.apiKeyID), Column(rows, \.delivery.orderingKey),
             Column(rows, \.delivery.fallbackOf), Column(rows, \.delivery.isDelayedStep), Column(rows, \.delivery.maxAttempts),
             Column(rows, \.delivery.deadline), Column(rows, \.delivery.expiresAt), Column(rows, \.delivery.createdAt),
-            Column(rows, \.delivery.state), Column(rows, \.delivery.reason), Column(rows, \.delivery.dueAt), Column(rows, \.delivery.settledAt))
+            Column(rows, \.delivery.state), Column(rows, \.delivery.reason), Column(rows, \.delivery.dueAt),
+            Column(rows, \.delivery.settledAt))
     }
 
     private var insertContents: PostgresStatement<Int> {
