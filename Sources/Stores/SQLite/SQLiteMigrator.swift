@@ -80,7 +80,8 @@ struct SQLiteMigrator {
         case .apply: for file in pending { try apply(file, connection, now) }
         case .verify:
             let names = pending.map(\.name).joined(separator: ", ")
-            throw .schema("The store lacks migrations: \(names). Apply them with `gatewayd migrate apply`, or let the daemon do so at its start.")
+            throw .schema(
+                "The store lacks migrations: \(names). Apply them with `gatewayd migrate apply`, or let the daemon do so at its start.")
         }
     }
 
