@@ -12,15 +12,19 @@ extension Administration {
     /// - Throws: a `StoreError`, when the store cannot be opened or its schema does not fit; or what broke the talk with the daemon.
     public static func perform(_ command: Command, on configuration: GatewayConfiguration) async throws -> Answer {
         if let answer = try await ControlSocket.send(command, to: configuration.store) { return answer }
-        let opened = try await open(configuration)
+        let opened = try await open(configuration, migrating: command == .migrations)
         let answer = await Administration(store: opened.store, clock: opened.clock).run(command)
         await opened.store.close()
         return answer
     }
 
-    private static func open(_ configuration: GatewayConfiguration) async throws(StoreError) -> OpenedStore {
-        // Another command is done in a moment.
-        try await OpenedStore(configuration.store, clock: nil, logger: .silent, patience: .seconds(10))
+    /// Applies what is pending, where `store.migrate` lets a daemon do so too or `isAsked`.
+    private static func open(_ configuration: GatewayConfiguration, migrating isAsked: Bool = false) async throws(StoreError) -> OpenedStore
+    {
+        try await OpenedStore(
+            configuration.store, clock: nil, logger: .silent, appliesMigrations: isAsked || configuration.appliesMigrations,
+            // Another command is done in a moment.
+            patience: .seconds(10))
     }
 
     /// Why the keyring does not open what the store holds; nil when it does. The store's schema must be current.
@@ -55,9 +59,4 @@ extension Administration {
         case .postgres(let location): return try await PostgresStore.plan(location, logger: .silent)
         }
     }
-}
-
-extension Logger {
-    /// For stores that are opened for a moment.
-    static var silent: Logger { Logger(label: "gatewayd", factory: { _ in SwiftLogNoOpLogHandler() }) }
 }

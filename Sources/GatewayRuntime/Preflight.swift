@@ -27,10 +27,9 @@ public enum Preflight {
                 detail: configuration.channels.count == 1 ? "1 channel" : "\(configuration.channels.count) channels")
         ]
         lines += await checkStore(configuration)
-        let logger = Logger(label: "gatewayd", factory: { _ in SwiftLogNoOpLogHandler() })
         let http = CurlTransport(configuration: CurlConfiguration())
-        let mail = SMTPTransport(configuration: SMTPConfiguration(), eventLoopGroup: MultiThreadedEventLoopGroup.singleton, logger: logger)
-        let environment = AdapterEnvironment(http: http, mail: mail, clock: clock, logger: logger)
+        let mail = SMTPTransport(configuration: SMTPConfiguration(), eventLoopGroup: MultiThreadedEventLoopGroup.singleton, logger: .silent)
+        let environment = AdapterEnvironment(http: http, mail: mail, clock: clock, logger: .silent)
         for type in adapters {
             let name = "channel \(type.descriptor.channel)"
             guard let section = configuration.channels[type.descriptor.channel] else {

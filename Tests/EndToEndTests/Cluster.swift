@@ -28,14 +28,9 @@ struct Cluster {
         _ body: (Cluster) async throws -> Void
     ) async throws {
         try await Gateway.with(email: channels, whatsapp: channels, webhook: channels, more: more, store: store) { gateway in
-            let second = try await Daemon(beside: gateway.daemon, environment: environment)
-            do { try await body(Cluster(gateway: gateway, second: second)) } catch {
-                second.signal(SIGKILL)
-                _ = await second.ended()
-                throw error
+            try await Daemon.with(beside: gateway.daemon, environment: environment) { second in
+                try await body(Cluster(gateway: gateway, second: second))
             }
-            second.signal(SIGTERM)
-            #expect(await second.ended().status == 0)
         }
     }
 

@@ -63,6 +63,18 @@ final class Daemon: Sendable {
         try await start()
     }
 
+    /// Runs `body` with a further node, and ends it whatever comes; in the end it has to stop well.
+    static func with(
+        beside first: Daemon, environment: [String: String] = [:], _ body: (Daemon) async throws -> Void
+    ) async throws {
+        let daemon = try await Daemon(beside: first, environment: environment)
+        do { try await body(daemon) } catch {
+            await daemon.killHard()
+            throw error
+        }
+        #expect(await daemon.stopped().status == 0)
+    }
+
     // MARK: The process
 
     static var binary: URL {
@@ -77,8 +89,11 @@ final class Daemon: Sendable {
     }
 
     /// Runs a command to its end and answers its standard output.
-    static func run(_ arguments: [String]) async throws -> String {
-        let process = try RunningProcess(binary, arguments)
+    ///
+    /// - Parameter environment: laid over the configuration.
+    static func run(_ arguments: [String], environment: [String: String] = [:]) async throws -> String {
+        let process = try RunningProcess(
+            binary, arguments, environment: ProcessInfo.processInfo.environment.merging(environment) { $1 })
         let (status, output, errors) = await process.result()
         guard status == 0 else {
             throw Failure(description: "gatewayd \(arguments.joined(separator: " ")) ended with \(status): \(errors)")

@@ -66,6 +66,11 @@ struct ManyNodesTests {
             let repeated = try await second.call("POST", "/api/v1/quote-events", .object(event))
             #expect(repeated.status == 200 && repeated.json.text("eventId") == ids.first)
 
+            // One that cannot be taken stands aside with its reason, and holds up nobody.
+            try await database.run(
+                """
+                SELECT gateway.publish_quote_event('\(Daemon.organization)', '{"type": "quotes.quote.sent", "quoteId": "q-8"}')
+                """)
             let message: JSONValue = ["channel": "email", "to": "a@b.example", "content": ["subject": "s", "text": "t"]]
             let messageIDs = try await database.values(
                 "SELECT gateway.enqueue_message('\(Daemon.organization)', $json$\(message.text)$json$)::text", as: String.self)
@@ -74,38 +79,48 @@ struct ManyNodesTests {
                 return reply.json["deliveries"]?[0]?.text("status") == "succeeded" ? reply.json : nil
             }
             try await gateway.daemon.look("at the entries") {
-                try await database.values("SELECT count(*) FROM gateway.entries", as: Int.self) == [0] ? () : nil
+                let waiting = "SELECT count(*) FROM gateway.entries WHERE refused_at IS NULL"
+                return try await database.values(waiting, as: Int.self) == [0] ? () : nil
             }
+            let refusals = try await database.values("SELECT refusal FROM gateway.entries", as: String.self)
+            #expect(refusals.count == 1 && refusals[0].contains("leadId"))
         }
     }
 
     /// A daemon on the schema of before serves as it did, also while the workflow engine's tables come; nobody is seeded by that.
     @Test func theWorkflowEngineComesUnderLoad() async throws {
         try await PostgresDatabase.with(isEmpty: true) { database in
-            let store = "url: \"\(database.url)\", migrate: verify"
-            try await Gateway.with(more: "", seeded: false, store: store) { gateway in
-                let daemon = gateway.daemon
-                #expect(await daemon.stopped().status == 0)
-                _ = try await Daemon.run(["migrate", "down", "--config", daemon.configURL.path, "--to", "89", "--approve"])
-                try await daemon.start()
-                #expect(try await daemon.call("GET", "/readyz").status == 200)
-                func send(_ number: Int) async throws {
-                    let sent = try await daemon.call("POST", "/api/v1/quotes/q-\(number)/send", Gateway.sentQuote)
-                    #expect(sent.status == 202)
-                    let mail = sent.json["decisions"]?.arrayValue?.first { $0.text("channel") == "email" }
-                    #expect(mail?.text("outcome") == "legacy" && mail?.text("reason") == "rule_not_found")
+            try await Gateway.with(seeded: false, store: "url: \"\(database.url)\"") { gateway in
+                let configuration = ["--config", gateway.daemon.configURL.path]
+                #expect(await gateway.daemon.stopped().status == 0)
+                _ = try await Daemon.run(["migrate", "down", "--to", "89", "--approve"] + configuration)
+                let verifying = ["GATEWAYD_STORE_MIGRATE": "verify"]
+                // Where the configuration says so, only the command that is meant to changes the schema.
+                _ = try await Daemon.run(["organizations", "list"] + configuration, environment: verifying)
+                try await Daemon.with(beside: gateway.daemon, environment: verifying) { daemon in
+                    #expect(try await daemon.call("GET", "/readyz").json.text("migrations") == "pending")
+                    for number in 0..<5 { try await sendLegacy(number, to: daemon) }
+                    async let applied = Daemon.run(["migrate", "apply"] + configuration, environment: verifying)
+                    for number in 5..<30 { try await sendLegacy(number, to: daemon) }
+                    #expect(try await applied.contains("090_workflow_engine_foundation  applied"))
+                    for number in 30..<35 { try await sendLegacy(number, to: daemon) }
+                    let deliveries = try await daemon.deliveries {
+                        $0.count == 35 && $0.allSatisfy { $0.text("status") == "succeeded" }
+                    }
+                    #expect(deliveries.allSatisfy { $0.text("origin") == "legacy" })
+                    let workflows = try await daemon.call("GET", Gateway.engine + "/workflows")
+                    #expect(workflows.status == 200 && workflows.json["workflows"]?.arrayValue?.isEmpty == true)
                 }
-                for number in 0..<5 { try await send(number) }
-                async let applied = Daemon.run(["migrate", "apply", "--config", daemon.configURL.path])
-                for number in 5..<30 { try await send(number) }
-                #expect(try await applied.contains("090_workflow_engine_foundation  applied"))
-                for number in 30..<35 { try await send(number) }
-                let deliveries = try await daemon.deliveries { $0.count == 35 && $0.allSatisfy { $0.text("status") == "succeeded" } }
-                #expect(deliveries.allSatisfy { $0.text("origin") == "legacy" })
-                let workflows = try await daemon.call("GET", Gateway.engine + "/workflows")
-                #expect(workflows.status == 200 && workflows.json["workflows"]?.arrayValue?.isEmpty == true)
+                try await gateway.daemon.start()
             }
         }
+    }
+
+    private func sendLegacy(_ number: Int, to daemon: Daemon) async throws {
+        let sent = try await daemon.call("POST", "/api/v1/quotes/q-\(number)/send", Gateway.sentQuote)
+        #expect(sent.status == 202)
+        let mail = sent.json["decisions"]?.arrayValue?.first { $0.text("channel") == "email" }
+        #expect(mail?.text("outcome") == "legacy" && mail?.text("reason") == "rule_not_found")
     }
 
     /// A node that stood still for longer than its leases writes nothing of what it held.

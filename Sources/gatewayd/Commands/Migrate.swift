@@ -18,11 +18,8 @@ struct Migrate: AsyncParsableCommand {
         @OptionGroup var configurationOption: ConfigurationOption
 
         func run() async throws {
-            let configuration = try configurationOption.load()
             // A daemon that has the embedded store open has applied them.
-            do {
-                for line in try await Administration.perform(.migrations, on: configuration).output { print(line) }
-            } catch let error as StoreError { throw told(error, configuration) }
+            try await administer(.migrations, try configurationOption.load())
         }
     }
 
