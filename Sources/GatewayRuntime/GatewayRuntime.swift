@@ -169,7 +169,8 @@ public final class GatewayRuntime: Service {
 
     /// What one daemon does for all: this one, or of several the one that leads.
     private func maintenance() -> [any Service] {
-        let deferred = DeferredPlanning(bridge: services.bridge, clock: services.clock)
+        let deferred = DeferredPlanning(
+            bridge: services.bridge, clock: services.clock, longestWait: opened.shared == nil ? nil : .seconds(30))
         guard let shared = opened.shared else { return [parts.maintenance, deferred] }
         let entries = EntryIntake(store: shared, bridge: services.bridge, intake: services.intake, clock: opened.clock, logger: logger)
         return [LeaderWork(store: shared, logger: logger, services: [parts.maintenance, deferred, entries])]

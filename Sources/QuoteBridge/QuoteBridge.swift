@@ -15,6 +15,8 @@ public struct QuoteBridge: Sendable {
     let configuration: BridgeConfiguration
     let observer: any DeliveryObserver
     public let feed: ActivityFeed
+    /// Raised when an event was stored whose decisions stand open.
+    public let deferred = WakeSignal()
     let heldUp = HeldUpEvents()
 
     public init(
@@ -66,6 +68,7 @@ public struct QuoteBridge: Sendable {
             case .committed:
                 intake.announce(commit.messages.flatMap(\.accepted), releasesOthers: commit.supersedes != nil)
                 feed.publish(commit.activities)
+                if !commit.event.isPlanned { deferred.raise() }
                 return PublishAnswer(
                     eventID: id, quoteID: event.quoteID, trigger: event.trigger, isDuplicate: false, publicToken: token,
                     decisions: commit.decisions)
