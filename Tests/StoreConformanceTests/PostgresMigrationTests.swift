@@ -69,8 +69,7 @@ import Testing
             try await PostgresStore.rollBack(location, to: 89, logger: quiet)
             #expect(try await PostgresStore.plan(location, logger: quiet).last?.state == .pending)
             try await PostgresStore.rollBack(location, to: 1, logger: quiet)
-            #expect(
-                try await PostgresStore.plan(location, logger: quiet).map(\.state) == [.applied, .pending, .pending, .pending, .pending])
+            #expect(try await PostgresStore.plan(location, logger: quiet).map(\.state) == all.map { $0 == 1 ? .applied : .pending })
             let error = await #expect(throws: StoreError.self) { try await PostgresStore.rollBack(location, to: 0, logger: quiet) }
             #expect(error?.description.contains("drop the schema") == true)
             // What was taken back comes again, with partitions for the days that are there.
@@ -89,7 +88,7 @@ import Testing
                 try await PostgresStore.rollBack(PostgresLocation(url: database.url), to: 4, logger: quiet)
             }
             #expect(error?.description.contains("901_next") == true)
-            #expect(try await database.values("SELECT count(*) FROM gateway.schema_migrations", as: Int.self) == [6])
+            #expect(try await database.values("SELECT count(*) FROM gateway.schema_migrations", as: Int.self) == [all.count + 1])
         }
     }
 
