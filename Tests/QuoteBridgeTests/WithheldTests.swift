@@ -109,7 +109,26 @@ import WorkflowEngine
             }
             let decided = try #require(try await bench.store.event(kept.eventID, organizationID: bench.organizationID)).1
             #expect(decided.map(\.reason) == [.ruleEnabled, .ruleNotFound])
-            #expect(try await bench.store.unplannedEvents(limit: 10).isEmpty)
+            #expect(try await bench.store.unplannedEvents(after: nil, limit: 10).isEmpty)
+        }
+    }
+
+    /// However many are read at once: those that are held up fill whole pages.
+    @Test(arguments: [1, 2, 100]) func aQuoteThatCannotBeReadKeepsItsOwnEventsWaitingAlone(page: Int) async throws {
+        try await BridgeBench.with { bench in
+            try await bench.setWorkflow([step(Self.sent), step(Self.rejected)])
+            try await bench.script("UPDATE workflow_steps SET recipients = 'x'")
+            let held = [try await bench.publish(Self.sent), try await bench.publish(Self.rejected)].map(\.eventID)
+            let other = try await bench.publish(Self.sent, ["quoteId": "q-2"])
+            try await bench.script("UPDATE workflow_steps SET recipients = NULL")
+            try await bench.script("UPDATE quotes SET fields = 'x' WHERE id = 'q-1'")
+            for _ in 0..<3 { #expect(try await bench.bridge.planDeferred(page: page), "they stand open") }
+            #expect(try await bench.store.unplannedEvents(after: nil, limit: 10).map(\.id) == held)
+            #expect(bench.heldUp.all == held, "each is told of once")
+            #expect(try await bench.deliveries().map(\.eventID) == [other.eventID])
+            try await bench.script("UPDATE quotes SET fields = '{}' WHERE id = 'q-1'")
+            #expect(try await !bench.bridge.planDeferred(page: page))
+            #expect(try await bench.store.unplannedEvents(after: nil, limit: 10).isEmpty)
         }
     }
 
