@@ -70,10 +70,8 @@ extension QuoteBridge {
                 lead = try await store.lead(leadID, organizationID: stored.organizationID)
             }
         } catch {
-            switch error {
-            case .corrupt, .driver: return (Plan(decisions: decisions(.deferred, .resolverFailed, for: stored)), false)
-            case .unavailable, .outcomeUnknown, .full, .schema: throw .store(error)
-            }
+            guard error.isAboutWhatIsRead else { throw .store(error) }
+            return (Plan(decisions: decisions(.deferred, .resolverFailed, for: stored)), false)
         }
         let facts = context.fields.facts.completed(by: lead)
         let language = Language(locale: context.fields.text("locale") ?? context.organization?.locale ?? configuration.locale)
@@ -109,36 +107,52 @@ extension QuoteBridge {
     }
 
     /// Looks again at events whose decisions stand open; answers whether any still do.
-    public func planDeferred() async throws(BridgeError) -> Bool {
-        let limit = 100
-        let events = try await stored { () throws(StoreError) in try await store.unplannedEvents(limit: limit) }
-        // A full batch may not have been the last.
-        var isOpen = events.count == limit
-        for event in events {
-            guard let json = try? JSONValue(parsing: event.payload),
-                let body = try? QuoteEvent(json, trigger: event.trigger, quoteID: event.quoteID, leavesOut: true)
-            else {
-                try await close(event)
-                continue
+    ///
+    /// - Parameter page: How many events are read at once.
+    public func planDeferred(page: Int = 100) async throws(BridgeError) -> Bool {
+        var isOpen = false
+        var held: Set<EventID> = []
+        var events: [StoredEvent] = []
+        repeat {
+            let last = events.last
+            events = try await stored { () throws(StoreError) in try await store.unplannedEvents(after: last, limit: page) }
+            for event in events {
+                do throws(BridgeError) {
+                    if try await !planAgain(event) { isOpen = true }
+                } catch {
+                    // What is amiss with one quote or organization keeps its own events waiting and nobody else's.
+                    guard case .store(let fault) = error, fault.isAboutWhatIsRead else { throw error }
+                    isOpen = true
+                    held.insert(event.id)
+                    if !heldUp.contains(event.id) { observer.observe(.eventHeldUp(event.id, event.organizationID, fault)) }
+                }
             }
-            let quote = try await quote(body, event.organizationID)
-            let organization = try await stored { () throws(StoreError) in try await store.organization(event.organizationID) }
-            let context = PlanningContext(
-                event: body, stored: event, fields: QuoteFields(body.fields, over: quote?.fields), publicToken: quote.flatMap(publicToken),
-                organization: organization, files: try await files(body, quote))
-            let (plan, isPlanned) = try await plan(context, now: clock.now)
-            if !isPlanned {
-                isOpen = true
-                continue
-            }
-            let retry = PlannedRetry(
-                eventID: event.id, organizationID: event.organizationID, decisions: plan.decisions, messages: plan.messages, isPlanned: true
-            )
-            if try await stored({ () throws(StoreError) in try await store.plan(retry) }) {
-                intake.announce(plan.messages.flatMap(\.accepted))
-            }
-        }
+        } while events.count == page
+        heldUp.replace(with: held)
         return isOpen
+    }
+
+    /// Whether the event stands open no more.
+    private func planAgain(_ event: StoredEvent) async throws(BridgeError) -> Bool {
+        guard let json = try? JSONValue(parsing: event.payload),
+            let body = try? QuoteEvent(json, trigger: event.trigger, quoteID: event.quoteID, leavesOut: true)
+        else {
+            try await close(event)
+            return true
+        }
+        let quote = try await quote(body, event.organizationID)
+        let organization = try await stored { () throws(StoreError) in try await store.organization(event.organizationID) }
+        let context = PlanningContext(
+            event: body, stored: event, fields: QuoteFields(body.fields, over: quote?.fields), publicToken: quote.flatMap(publicToken),
+            organization: organization, files: try await files(body, quote))
+        let (plan, isPlanned) = try await plan(context, now: clock.now)
+        guard isPlanned else { return false }
+        let retry = PlannedRetry(
+            eventID: event.id, organizationID: event.organizationID, decisions: plan.decisions, messages: plan.messages, isPlanned: true)
+        if try await stored({ () throws(StoreError) in try await store.plan(retry) }) {
+            intake.announce(plan.messages.flatMap(\.accepted))
+        }
+        return true
     }
 
     /// Ends the waiting of an event that cannot be read any more: nothing will ever be known of it that could be sent.
@@ -148,6 +162,16 @@ extension QuoteBridge {
             isPlanned: true)
         if try await stored({ () throws(StoreError) in try await store.plan(retry) }) {
             observer.observe(.eventUndecodable(event.id, event.organizationID))
+        }
+    }
+}
+
+extension StoreError {
+    /// The store answers, and cannot read or do just this.
+    fileprivate var isAboutWhatIsRead: Bool {
+        switch self {
+        case .corrupt, .driver: true
+        case .unavailable, .outcomeUnknown, .full, .schema: false
         }
     }
 }

@@ -15,6 +15,7 @@ public struct QuoteBridge: Sendable {
     let configuration: BridgeConfiguration
     let observer: any DeliveryObserver
     public let feed: ActivityFeed
+    let heldUp = HeldUpEvents()
 
     public init(
         store: any Store, intake: MessageIntake, planner: Planner, sealer: any Sealer, configuration: BridgeConfiguration,

@@ -59,4 +59,13 @@ import Testing
         let told = lines(.eventUndecodable(id, organizationID))
         #expect(told.count == 1 && told[0].hasPrefix("error ") && told[0].contains("\(id)") && told[0].contains("\(organizationID)"))
     }
+
+    @Test func anEventThatIsHeldUpIsToldWithWhatCannotBeRead() {
+        let (id, organizationID) = (EventID.make(), OrganizationID.make())
+        #expect(
+            lines(.eventHeldUp(id, organizationID, .corrupt(what: "quote"))) == [
+                "error an event waits to be decided until what it needs can be read error=a stored quote cannot be read event=\(id) "
+                    + "organization=\(organizationID)"
+            ])
+    }
 }

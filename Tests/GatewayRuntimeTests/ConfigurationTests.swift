@@ -52,7 +52,8 @@ import WhatsAppAdapter
     }
 
     @Test func anEmptySectionIsKnownByItsNameAlone() {
-        #expect(faults("http: { port: 1 }\nlimits: {}\nnetwork:\nretri: {}").filter { $0.contains("(line ") } == ["retri (line 4): is unknown"])
+        #expect(
+            faults("http: { port: 1 }\nlimits: {}\nnetwork:\nretri: {}").filter { $0.contains("(line ") } == ["retri (line 4): is unknown"])
     }
 
     @Test func everyFaultIsToldAtOnceWithItsKeyAndLine() {

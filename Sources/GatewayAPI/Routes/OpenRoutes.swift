@@ -28,7 +28,8 @@ struct OpenRoutes {
         if isStopping { detail.append("the daemon is stopping") }
         return .json(
             .record([
-                "status": store != nil || isStopping ? "unavailable" : detail.isEmpty ? "ok" : "degraded", "store": store == nil ? "ok" : "unavailable",
+                "status": store != nil || isStopping ? "unavailable" : detail.isEmpty ? "ok" : "degraded",
+                "store": store == nil ? "ok" : "unavailable",
                 "migrations": store != nil ? "unknown" : pending > 0 ? "pending" : "ok", "redis": "off", "spool": "off",
                 "detail": detail.isEmpty ? nil : .array(detail.map { .string($0) }),
             ]), status: store == nil && !isStopping ? .ok : .serviceUnavailable)

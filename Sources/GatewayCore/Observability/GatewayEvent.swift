@@ -19,6 +19,8 @@ public enum GatewayEvent: Sendable {
     case storeFailed(during: String, StoreError)
     /// An event whose decisions stood open cannot be read any more; they were closed.
     case eventUndecodable(EventID, OrganizationID)
+    /// What is needed to decide an event cannot be read, and it goes on waiting; told once, until it is decided.
+    case eventHeldUp(EventID, OrganizationID, StoreError)
     case recovered(ChannelName, count: Int)
     case purged(rows: Int)
 }

@@ -67,6 +67,10 @@ public struct LogObserver: DeliveryObserver {
             logger.error(
                 "an event that waited to be decided cannot be read, and nothing is sent for it",
                 metadata: ["event": "\(id)", "organization": "\(organizationID)"])
+        case .eventHeldUp(let id, let organizationID, let error):
+            logger.error(
+                "an event waits to be decided until what it needs can be read",
+                metadata: ["event": "\(id)", "organization": "\(organizationID)", "error": "\(error)"])
         case .purged(let rows): logger.info("retention removed rows", metadata: ["rows": "\(rows)"])
         }
     }

@@ -63,7 +63,8 @@ enum DeliveryRow {
             id: id, messageID: messageID, organizationID: organizationID, endpoint: endpoint, origin: origin, audience: audience,
             trigger: trigger, eventID: eventID, quoteID: quoteID, leadID: leadID, stepID: stepID, category: category, apiKeyID: apiKeyID,
             orderingKey: orderingKey, fallbackOf: fallbackOf, isDelayedStep: isDelayedStep, maxAttempts: maxAttempts, deadline: deadline,
-            expiresAt: expiresAt, createdAt: createdAt, state: state, reason: reason, confirmation: confirmation, flags: flags, attemptCount: attemptCount,
+            expiresAt: expiresAt, createdAt: createdAt, state: state, reason: reason, confirmation: confirmation, flags: flags,
+            attemptCount: attemptCount,
             recordedAttempts: recordedAttempts, claimCount: claimCount, dueAt: dueAt, updatedAt: updatedAt, settledAt: settledAt,
             providerMessageID: providerMessageID, lastError: lastError, lease: try lease(&row), revision: revision)
     }

@@ -54,7 +54,8 @@ extension SQLiteConnection {
             delivery.id, delivery.messageID, delivery.organizationID, delivery.endpoint.channel, delivery.endpoint.address, delivery.origin,
             delivery.audience, delivery.trigger, delivery.eventID, delivery.quoteID, delivery.leadID, delivery.stepID, delivery.category,
             delivery.apiKeyID, delivery.orderingKey, delivery.fallbackOf, delivery.isDelayedStep, delivery.maxAttempts, delivery.deadline,
-            delivery.expiresAt, delivery.dueAt, delivery.createdAt, delivery.state, delivery.reason, delivery.dueAt, delivery.updatedAt, delivery.settledAt)
+            delivery.expiresAt, delivery.dueAt, delivery.createdAt, delivery.state, delivery.reason, delivery.dueAt, delivery.updatedAt,
+            delivery.settledAt)
         let number = lastInsertedNumber
         try run("INSERT INTO contents VALUES (?, ?)", number, content.bytes)
         if delivery.state == .pending { try enqueue(number, dueAt: delivery.dueAt, claimCount: 0) }
