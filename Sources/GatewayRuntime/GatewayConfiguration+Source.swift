@@ -2,6 +2,7 @@ public import AdapterKit
 import GatewayAPI
 import GatewayCore
 import QuoteBridge
+import RedisCoordination
 import Signing
 
 extension GatewayConfiguration {
@@ -19,6 +20,10 @@ extension GatewayConfiguration {
         }
         self.init(storePath: store ?? "", keyring: Secret(keyring ?? ""))
         if let mode = source.choice("store.migrate", of: ["apply", "verify"]) { appliesMigrations = mode == "apply" }
+
+        if let url = source.string("redis.url") {
+            do { redis = try RedisConfiguration(url: url) } catch { source.fault("redis.url", error.description) }
+        }
 
         readHTTP(&source)
         readJWT(&source)

@@ -6,6 +6,7 @@ import GatewayModel
 public import Logging
 import NIOPosix
 public import QuoteBridge
+import RedisCoordination
 import SMTPTransport
 import SQLiteStore
 public import ServiceLifecycle
@@ -43,6 +44,8 @@ public final class GatewayRuntime: Service {
     private struct Parts: Sendable {
         var dispatcher: Dispatcher
         var maintenance: Maintenance
+        /// What ties this node to others, where there may be any.
+        var coordination: [any Service] = []
     }
 
     /// Opens the store and puts everything together; nothing runs yet.
@@ -71,7 +74,11 @@ public final class GatewayRuntime: Service {
 
         let metrics = Metrics(clock: clock)
         let feed = StatusFeed()
-        let observer = ObserverGroup([metrics, LogObserver(logger, hasher: KeyedAddressHasher(keyring)), feed])
+        let hasher = KeyedAddressHasher(keyring)
+        let redis = configuration.redis.map { RedisCoordination($0, hasher: hasher, clock: clock, logger: logger) }
+        var observers: [any DeliveryObserver] = [metrics, LogObserver(logger, hasher: hasher), feed]
+        if let redis { observers.append(ChangeFanOut(feed: feed, store: store, transport: redis, clock: clock)) }
+        let observer = ObserverGroup(observers)
         let wake = WakeRelay()
         let gate = SuppressionGate(store: store, clock: clock, observer: observer)
         let factory = DeliveryFactory(channels: channels)
@@ -80,18 +87,21 @@ public final class GatewayRuntime: Service {
         let bridge = QuoteBridge(
             store: store, intake: intake, planner: Planner(factory: factory), sealer: KeyringSealer(keyring),
             configuration: configuration.quotes, feed: ActivityFeed(), clock: clock, observer: observer)
-        services = GatewayServices(
+        var services = GatewayServices(
             store: store, intake: intake,
             control: DeliveryControl(store: store, channels: channels, clock: clock, observer: observer, wake: wake), gate: gate,
             reports: reports, channels: channels, bridge: bridge, metrics: metrics, feed: feed, observer: observer, clock: clock)
+        services.coordination = redis
+        self.services = services
         parts = Parts(
             dispatcher: Dispatcher(
                 channels: channels, store: store, gate: gate, reports: reports, configuration: configuration.dispatch, clock: clock,
-                observer: observer, wake: wake),
+                observer: observer, wake: wake, coordination: redis.map { Coordination(rates: $0, circuits: $0) }),
             // The embedded store is this process's alone: nobody else makes leases or deadlines.
             maintenance: Maintenance(
                 store: store, channels: channels, reports: reports, retention: configuration.retention, longestWait: nil, clock: clock,
-                observer: observer, wake: wake))
+                observer: observer, wake: wake),
+            coordination: redis.map { [$0, WakeExchange(wake, over: [$0], poll: nil, clock: clock)] } ?? [])
     }
 
     private static func channels(
@@ -118,7 +128,7 @@ public final class GatewayRuntime: Service {
         let control = ControlSocket(
             path: ControlSocket.path(forStore: configuration.storePath), administration: administration, logger: logger)
         // What is listed last stops first.
-        var running: [any Service] = [control]
+        var running: [any Service] = [control] + parts.coordination
         if roles.contains(.maintenance) {
             running += [parts.maintenance, DeferredPlanning(bridge: services.bridge, clock: services.clock)] as [any Service]
         }

@@ -23,6 +23,7 @@ public enum Preflight {
     {
         var lines = [Line(verdict: .ok, name: "configuration", detail: "\(configuration.channels.count) channels")]
         lines += await checkStore(configuration)
+        lines += await checkRedis(configuration)
         let logger = Logger(label: "gatewayd", factory: { _ in SwiftLogNoOpLogHandler() })
         let http = CurlTransport(configuration: CurlConfiguration())
         let mail = SMTPTransport(configuration: SMTPConfiguration(), eventLoopGroup: MultiThreadedEventLoopGroup.singleton, logger: logger)

@@ -19,11 +19,13 @@ struct OpenRoutes {
             try await services.store.checkWritable()
             pending = try await services.store.migrations().count { $0.state != .applied }
         } catch { store = error }
-        let isDegraded = pending > 0 || !services.metrics.snapshot.pausedAccounts.isEmpty
+        let redis = services.coordination?.figures.isUp
+        let isDegraded = pending > 0 || !services.metrics.snapshot.pausedAccounts.isEmpty || redis == false
         return .json(
             [
                 "status": store != nil ? "unavailable" : isDegraded ? "degraded" : "ok", "store": store == nil ? "ok" : "unavailable",
-                "migrations": store != nil ? "unknown" : pending > 0 ? "pending" : "ok", "redis": "off", "spool": "off",
+                "migrations": store != nil ? "unknown" : pending > 0 ? "pending" : "ok",
+                "redis": redis.map { $0 ? "ok" : "degraded" } ?? "off", "spool": "off",
             ], status: store == nil ? .ok : .serviceUnavailable)
     }
 
@@ -31,7 +33,8 @@ struct OpenRoutes {
         let now = services.clock.now
         let counts = try await services.store.counts(at: now, organizationID: nil)
         let text = MetricsText(
-            counts, services.metrics.snapshot, store: services.store.statistics, configured: services.channels, now: now
+            counts, services.metrics.snapshot, store: services.store.statistics, configured: services.channels,
+            coordination: services.coordination?.figures, now: now
         ).text
         return file(Array(text.utf8), "text/plain; version=0.0.4; charset=utf-8")
     }
