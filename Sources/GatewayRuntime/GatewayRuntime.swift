@@ -110,11 +110,7 @@ public final class GatewayRuntime: Service {
                 store: store, channels: channels, reports: reports, retention: configuration.retention,
                 longestWait: opened.shared == nil ? nil : .seconds(10), clock: clock, observer: observer, wake: wake),
             wake: wake)
-        if let redis { parts.coordination.append(redis) }
-        let wakes = PostgresWakes(opened, at: configuration.store, logger: logger)
-        if let wakes { parts.coordination.append(wakes) }
-        let transports = [redis as (any WakeTransport)?, wakes].compactMap(\.self)
-        if !transports.isEmpty { parts.coordination.append(WakeExchange(wake, over: transports, poll: nil, clock: clock)) }
+        if let redis { parts.coordination = [redis, WakeExchange(wake, over: [redis], poll: nil, clock: clock)] }
         self.parts = parts
     }
 
