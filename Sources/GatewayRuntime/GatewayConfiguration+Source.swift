@@ -3,6 +3,7 @@ import GatewayAPI
 import GatewayCore
 import PostgresStore
 import QuoteBridge
+import RedisCoordination
 import Signing
 import WorkflowEngine
 
@@ -21,6 +22,10 @@ extension GatewayConfiguration {
         }
         self.init(store: store ?? .embedded(path: ""), keyring: Secret(keyring ?? ""))
         if let mode = source.choice("store.migrate", of: ["apply", "verify"]) { appliesMigrations = mode == "apply" }
+
+        if let url = source.string("redis.url") {
+            do { redis = try RedisConfiguration(url: url) } catch { source.fault("redis.url", error.description) }
+        }
 
         readHTTP(&source)
         readJWT(&source)

@@ -6,6 +6,7 @@ import GatewayModel
 public import Logging
 import NIOPosix
 public import QuoteBridge
+import RedisCoordination
 import SMTPTransport
 public import ServiceLifecycle
 import Signing
@@ -43,6 +44,8 @@ public final class GatewayRuntime: Service {
         var dispatcher: Dispatcher
         var maintenance: Maintenance
         var wake: WakeRelay
+        /// What ties this node to others, where there may be any.
+        var coordination: [any Service] = []
     }
 
     /// Opens the store and puts everything together; nothing runs yet.
@@ -79,7 +82,11 @@ public final class GatewayRuntime: Service {
 
         let metrics = Metrics(clock: clock)
         let feed = StatusFeed()
-        let observer = ObserverGroup([metrics, LogObserver(logger, hasher: KeyedAddressHasher(keyring)), feed])
+        let hasher = KeyedAddressHasher(keyring)
+        let redis = configuration.redis.map { RedisCoordination($0, hasher: hasher, clock: clock, logger: logger) }
+        var observers: [any DeliveryObserver] = [metrics, LogObserver(logger, hasher: hasher), feed]
+        if let redis { observers.append(ChangeFanOut(feed: feed, store: store, transport: redis, clock: clock)) }
+        let observer = ObserverGroup(observers)
         let wake = WakeRelay()
         let gate = SuppressionGate(store: store, clock: clock, observer: observer)
         let factory = DeliveryFactory(channels: channels)
@@ -88,19 +95,23 @@ public final class GatewayRuntime: Service {
         let bridge = QuoteBridge(
             store: store, intake: intake, planner: Planner(factory: factory), sealer: KeyringSealer(keyring),
             configuration: configuration.quotes, feed: ActivityFeed(), clock: clock, observer: observer)
-        services = GatewayServices(
+        var services = GatewayServices(
             store: store, intake: intake,
             control: DeliveryControl(store: store, channels: channels, clock: clock, observer: observer, wake: wake), gate: gate,
             reports: reports, channels: channels, bridge: bridge, metrics: metrics, feed: feed, observer: observer, clock: clock)
-        parts = Parts(
+        services.coordination = redis
+        self.services = services
+        var parts = Parts(
             dispatcher: Dispatcher(
                 channels: channels, store: store, gate: gate, reports: reports, configuration: configuration.dispatch, clock: clock,
-                observer: observer, wake: wake),
+                observer: observer, wake: wake, coordination: redis.map { Coordination(rates: $0, circuits: $0) }),
             // The embedded store is this process's alone: nobody else makes leases or deadlines.
             maintenance: Maintenance(
                 store: store, channels: channels, reports: reports, retention: configuration.retention,
                 longestWait: opened.shared == nil ? nil : .seconds(10), clock: clock, observer: observer, wake: wake),
             wake: wake)
+        if let redis { parts.coordination = [redis, WakeExchange(wake, over: [redis], poll: nil, clock: clock)] }
+        self.parts = parts
     }
 
     private static func channels(
@@ -127,7 +138,7 @@ public final class GatewayRuntime: Service {
     public func run() async throws {
         defer { logger.notice("stopped") }
         // What is listed last stops first.
-        var running: [any Service] = []
+        var running: [any Service] = parts.coordination
         if case .embedded(let path) = configuration.store {
             running.append(ControlSocket(path: ControlSocket.path(forStore: path), administration: administration, logger: logger))
         }

@@ -51,6 +51,16 @@ import WhatsAppAdapter
         #expect(configuration.channels.count == 1 && configuration.jwt == nil && configuration.appliesMigrations)
     }
 
+    @Test func redisIsOptionalAndItsAddressIsNeverShown() throws {
+        #expect(try read(Self.good).redis == nil)
+        #expect(try read(Self.good + "\nredis: { url: \"redis://:hidden@127.0.0.1:6379/0\" }").redis != nil)
+        #expect(try read(Self.good, ["GATEWAYD_REDIS_URL": "unix:/run/redis.sock"]).redis != nil)
+        let tls = faults(Self.good + "\nredis: { url: \"rediss://:hidden@host\" }")
+        #expect(tls == ["redis.url (line 11): cannot be reached with TLS from here: use a TLS proxy on this machine, or a unix socket"])
+        let wrong = faults(Self.good + "\nredis: { url: \"redis://:hidden@host:x\" }")
+        #expect(wrong.count == 1 && wrong[0].contains("must be redis://") && !wrong[0].contains("hidden"))
+    }
+
     @Test func anEmptySectionIsKnownByItsNameAlone() {
         #expect(
             faults("http: { port: 1 }\nlimits: {}\nnetwork:\nretri: {}").filter { $0.contains("(line ") } == ["retri (line 4): is unknown"])

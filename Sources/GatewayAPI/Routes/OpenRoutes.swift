@@ -24,13 +24,16 @@ struct OpenRoutes {
         for (channel, failure) in services.metrics.snapshot.pausedAccounts.sorted(by: { $0.key.rawValue < $1.key.rawValue }) {
             detail.append("the account of channel \(channel) is paused: \(failure.errorClass.rawValue)")
         }
+        let redis = services.coordination?.figures.isUp
+        if redis == false { detail.append("Redis is away: limits are each node's share, and waking takes longer") }
         let isStopping = services.stop.isRaised
         if isStopping { detail.append("the daemon is stopping") }
         return .json(
             .record([
                 "status": store != nil || isStopping ? "unavailable" : detail.isEmpty ? "ok" : "degraded",
                 "store": store == nil ? "ok" : "unavailable",
-                "migrations": store != nil ? "unknown" : pending > 0 ? "pending" : "ok", "redis": "off", "spool": "off",
+                "migrations": store != nil ? "unknown" : pending > 0 ? "pending" : "ok",
+                "redis": redis.map { $0 ? "ok" : "degraded" } ?? "off", "spool": "off",
                 "detail": detail.isEmpty ? nil : .array(detail.map { .string($0) }),
             ]), status: store == nil && !isStopping ? .ok : .serviceUnavailable)
     }
@@ -39,7 +42,8 @@ struct OpenRoutes {
         let now = services.clock.now
         let counts = try await services.store.counts(at: now, organizationID: nil)
         let text = MetricsText(
-            counts, services.metrics.snapshot, store: services.store.statistics, configured: services.channels, now: now
+            counts, services.metrics.snapshot, store: services.store.statistics, configured: services.channels,
+            coordination: services.coordination?.figures, now: now
         ).text
         return file(Array(text.utf8), "text/plain; version=0.0.4; charset=utf-8")
     }
