@@ -165,8 +165,7 @@ let package = Package(
             name: "GatewayRuntimeTests",
             dependencies: [
                 "AdapterKit", "EmailAdapter", "WhatsAppAdapter", "WebhookAdapter", "GatewayModel", "GatewayCore", "GatewayTestKit",
-                "QuoteBridge",
-                "GatewayAPI", "GatewayRuntime",
+                "QuoteBridge", "GatewayAPI", "GatewayRuntime", "PostgresStore", "StoreBackends", .log, .lifecycle,
             ]),
         .testTarget(
             name: "EndToEndTests",
