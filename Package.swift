@@ -88,6 +88,11 @@ let package = Package(
                 "ProviderSimulators", "GatewayRuntime", .argumentParser, .log, .lifecycle, .unixSignals,
             ]),
 
+        // For `make bench`.
+        .executableTarget(
+            name: "StoreBench", dependencies: ["AdapterKit", "GatewayModel", "GatewayCore", "PostgresStore", .log],
+            path: "Benchmarks/StoreBench"),
+
         // Test kits.
         .target(name: "AdapterContract", dependencies: ["AdapterKit", .yams, .log], path: "Sources/TestKits/AdapterContract"),
         .target(name: "StoreConformance", dependencies: ["AdapterKit", "GatewayModel"], path: "Sources/TestKits/StoreConformance"),
@@ -128,7 +133,8 @@ let package = Package(
         .testTarget(
             name: "StoreConformanceTests",
             dependencies: [
-                "AdapterKit", "GatewayModel", "GatewayTestKit", "PostgresClient", "PostgresStore", "Signing", "SQLiteStore", "StoreBackends",
+                "AdapterKit", "GatewayModel", "GatewayTestKit", "PostgresClient", "PostgresStore", "Signing", "SQLiteStore",
+                "StoreBackends",
                 "StoreConformance", .log, .grdb,
             ]),
         .testTarget(
