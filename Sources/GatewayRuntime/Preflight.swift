@@ -28,6 +28,7 @@ public enum Preflight {
         ]
         lines += await checkStore(configuration)
         lines += await checkRedis(configuration)
+        lines.append(checkLinks(configuration))
         let http = CurlTransport(configuration: CurlConfiguration())
         let mail = SMTPTransport(configuration: SMTPConfiguration(), eventLoopGroup: MultiThreadedEventLoopGroup.singleton, logger: .silent)
         let environment = AdapterEnvironment(http: http, mail: mail, clock: clock, logger: .silent)

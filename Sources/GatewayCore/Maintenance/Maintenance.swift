@@ -17,7 +17,7 @@ public struct RetentionPolicy: Hashable, Sendable {
 ///
 /// It sleeps until a lease ends, a deadline falls or retention is due. Whoever makes such a time within this process says so over the relay.
 public final class Maintenance: Service, Sendable {
-    private let store: any OutboxClaiming & DeliveryChanging & StoreMaintaining
+    private let store: any OutboxClaiming & DeliveryChanging & OutboxReading & StoreMaintaining
     private let channels: Channels
     private let reports: ReportIngest
     private let retention: RetentionPolicy
@@ -31,7 +31,7 @@ public final class Maintenance: Service, Sendable {
     /// - Parameter longestWait: where other nodes work on the same store, it is looked at this often at least: they make leases and
     ///   deadlines that nobody here hears of. `nil` for a store that only this process opens.
     public init(
-        store: any OutboxClaiming & DeliveryChanging & StoreMaintaining, channels: Channels, reports: ReportIngest,
+        store: any OutboxClaiming & DeliveryChanging & OutboxReading & StoreMaintaining, channels: Channels, reports: ReportIngest,
         retention: RetentionPolicy, longestWait: Duration?, clock: any WallClock, observer: any DeliveryObserver, wake: WakeRelay
     ) {
         self.store = store
@@ -42,7 +42,7 @@ public final class Maintenance: Service, Sendable {
         self.clock = clock
         self.observer = observer
         self.wake = wake
-        self.aftermath = Aftermath(observer: observer, wake: wake, clock: clock)
+        self.aftermath = Aftermath(store: store, observer: observer, wake: wake, clock: clock)
         let nextLook = NextLook(clock: clock)
         self.nextLook = nextLook
         wake.connect(watcher: { time in nextLook.bring(forwardTo: time) })
@@ -100,6 +100,7 @@ public final class Maintenance: Service, Sendable {
             }
             let written = try await store.settle(settlements)
             await follow(transitions.filter { written.contains($0.key) }.map(\.value))
+            await aftermath.tell(of: written.subtracting(transitions.keys))
             if written.isEmpty { return false }
         }
     }
@@ -132,7 +133,7 @@ public final class Maintenance: Service, Sendable {
                 }
                 guard case .applied(let changed) = try await store.apply(transition.change, to: delivery, audit: nil) else { continue }
                 moved += 1
-                aftermath.follow(changed, transition.change)
+                await aftermath.followAlone(changed, transition.change)
             }
             if moved == 0 { return }
         }
