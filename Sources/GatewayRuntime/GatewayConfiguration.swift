@@ -44,6 +44,8 @@ public struct GatewayConfiguration: Sendable {
     public var channels: [ChannelName: ChannelSection] = [:]
     public var dispatch = DispatchConfiguration()
     public var quotes = BridgeConfiguration()
+    /// Counts where several daemons share the store.
+    public var spool: SpoolSection?
     public var limits = Limits()
     public var retention = RetentionPolicy()
 

@@ -31,6 +31,7 @@ public final class GatewayRuntime: Service {
     private let opened: OpenedStore
     private let transports: Transports
     private let parts: Parts
+    private let spooling: SpoolWork?
     private let logger: Logger
     private let onListening: @Sendable (Int) -> Void
 
@@ -80,9 +81,11 @@ public final class GatewayRuntime: Service {
         let factory = DeliveryFactory(channels: channels)
         let intake = MessageIntake(store: store, factory: factory, gate: gate, clock: clock, observer: observer, wake: wake)
         let reports = ReportIngest(store: store, gate: gate, channels: channels, clock: clock, observer: observer, wake: wake)
+        spooling = try await SpoolWork(configuration, opened, channels: channels, keyring: keyring, observer: observer, logger: logger)
         let bridge = QuoteBridge(
             store: store, intake: intake, planner: Planner(factory: factory), sealer: KeyringSealer(keyring),
-            configuration: configuration.quotes, feed: ActivityFeed(), clock: clock, observer: observer)
+            configuration: configuration.quotes, feed: ActivityFeed(), clock: clock, observer: observer,
+            spool: spooling?.spool)
         services = GatewayServices(
             store: store, intake: intake,
             control: DeliveryControl(store: store, channels: channels, clock: clock, observer: observer, wake: wake), gate: gate,
@@ -129,6 +132,7 @@ public final class GatewayRuntime: Service {
             running.append(parts.dispatcher)
             if let shared = opened.shared { running.append(SharedWork(store: shared, channels: services.channels.all.map(\.name), wake: parts.wake, clock: opened.clock)) }
         }
+        if let spooling { running += spooling.services(services.bridge) }
         running.append(try await api())
         let group = ServiceGroup(
             configuration: .init(
@@ -165,6 +169,7 @@ public final class GatewayRuntime: Service {
     public func close() async {
         await transports.http.shutdown()
         await transports.mail.shutdown()
+        await spooling?.close()
         await opened.store.close()
     }
 }

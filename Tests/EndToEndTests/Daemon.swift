@@ -18,6 +18,8 @@ final class Daemon: Sendable {
     let http = CurlTransport(configuration: CurlConfiguration())
     /// More words for `serve`.
     private let arguments: [String]
+    /// What it is told by its environment, beside the file.
+    private let environment: [String: String]
     private let process = Mutex<RunningProcess?>(nil)
 
     /// Writes the configuration, makes the organization and its key, and starts the daemon.
@@ -26,8 +28,12 @@ final class Daemon: Sendable {
     ///   - channels: the channels' section of the configuration, in YAML.
     ///   - arguments: more words for `serve`.
     ///   - storeURL: where the store is; nil for an embedded one in the folder.
-    init(channels: String, more: String = "", seeded: Bool = true, storeURL: String? = nil, arguments: [String] = []) async throws {
+    init(
+        channels: String, more: String = "", seeded: Bool = true, storeURL: String? = nil, arguments: [String] = [],
+        environment: [String: String] = [:]
+    ) async throws {
         self.arguments = arguments
+        self.environment = environment
         folder = FileManager.default.temporaryDirectory.appending(path: "gatewayd-\(UUIDBits.version7().text)")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         configURL = folder.appending(path: "gatewayd.yaml")
@@ -50,8 +56,9 @@ final class Daemon: Sendable {
     }
 
     /// A further node over the same configuration and store, with a process of its own.
-    init(beside first: Daemon, arguments: [String] = []) async throws {
+    init(beside first: Daemon, arguments: [String] = [], environment: [String: String] = [:]) async throws {
         self.arguments = arguments
+        self.environment = environment
         folder = first.folder
         configURL = first.configURL
         adminToken = first.adminToken
@@ -88,7 +95,9 @@ final class Daemon: Sendable {
 
     /// Starts the daemon and returns when it answers.
     func start() async throws {
-        let running = try RunningProcess(Self.binary, ["serve", "--config", configURL.path] + arguments)
+        let running = try RunningProcess(
+            Self.binary, ["serve", "--config", configURL.path] + arguments,
+            environment: ProcessInfo.processInfo.environment.merging(environment) { $1 })
         guard
             let line = await running.errorLine(containing: "\"message\":\"listening\""), let json = try? JSONValue(parsing: line),
             let port = json["port"]?.stringValue.flatMap(Int.init)

@@ -4,6 +4,7 @@ import GatewayModel
 import HTTPTypes
 import Hummingbird
 import NIOCore
+import QuoteBridge
 
 /// What is there without a token: probes, figures, the document and the console's files.
 struct OpenRoutes {
@@ -19,19 +20,27 @@ struct OpenRoutes {
             try await services.store.checkWritable()
             pending = try await services.store.migrations().count { $0.state != .applied }
         } catch { store = error }
-        let isDegraded = pending > 0 || !services.metrics.snapshot.pausedAccounts.isEmpty
+        let spool = await SpoolReadiness(services.bridge.spool, at: services.clock.now)
+        let isDegraded = store != nil || pending > 0 || spool.holdsEvents || !services.metrics.snapshot.pausedAccounts.isEmpty
+        let isUseless = store != nil && !spool.takesEvents(despite: store)
         return .json(
             [
-                "status": store != nil ? "unavailable" : isDegraded ? "degraded" : "ok", "store": store == nil ? "ok" : "unavailable",
-                "migrations": store != nil ? "unknown" : pending > 0 ? "pending" : "ok", "redis": "off", "spool": "off",
-            ], status: store == nil ? .ok : .serviceUnavailable)
+                "status": isUseless ? "unavailable" : isDegraded ? "degraded" : "ok", "store": store == nil ? "ok" : "unavailable",
+                "migrations": store != nil ? "unknown" : pending > 0 ? "pending" : "ok", "redis": "off", "spool": spool.json,
+            ], status: isUseless ? .serviceUnavailable : .ok)
     }
 
     func metrics() async throws -> Response {
         let now = services.clock.now
-        let counts = try await services.store.counts(at: now, organizationID: nil)
+        let counts: OutboxCounts?
+        do throws(StoreError) { counts = try await services.store.counts(at: now, organizationID: nil) } catch {
+            // What a spool does meanwhile is what people look for then.
+            guard services.bridge.spool != nil else { throw error }
+            counts = nil
+        }
         let text = MetricsText(
-            counts, services.metrics.snapshot, store: services.store.statistics, configured: services.channels, now: now
+            counts, services.metrics.snapshot, store: services.store.statistics, spool: services.bridge.spool?.status,
+            configured: services.channels, now: now
         ).text
         return file(Array(text.utf8), "text/plain; version=0.0.4; charset=utf-8")
     }

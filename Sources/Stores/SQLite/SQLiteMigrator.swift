@@ -51,6 +51,9 @@ struct SQLiteMigrationFile: Sendable {
         return line.hasPrefix("-- oldest: ") ? Int(line.dropFirst(11)) ?? number : number
     }
 
+    /// Of a store that stands beside another: everything, and what a main store has no use for.
+    static let spool = all + [SQLiteMigrationFile(number: 1000, name: "1000_spool", bytes: PackageResources.spool_sql)]
+
     static let all = [
         SQLiteMigrationFile(number: 1, name: "001_outbox", bytes: PackageResources._01_outbox_sql),
         SQLiteMigrationFile(number: 2, name: "002_suppressions", bytes: PackageResources._02_suppressions_sql),

@@ -1,0 +1,39 @@
+import AdapterKit
+import GatewayModel
+import QuoteBridge
+
+/// How the spool stands, as probes are told.
+struct SpoolReadiness {
+    private let status: SpoolStatus?
+    private let isWritable: Bool
+    private let now: Timestamp
+
+    init(_ spool: Spool?, at now: Timestamp) async {
+        status = spool?.status
+        self.now = now
+        do throws(StoreError) {
+            try await spool?.store.store.checkWritable()
+            isWritable = true
+        } catch { isWritable = false }
+    }
+
+    var holdsEvents: Bool { (status?.held ?? 0) > 0 }
+
+    /// Whether calls about quotes can be answered although the store fails.
+    func takesEvents(despite error: StoreError?) -> Bool {
+        guard status != nil, isWritable else { return false }
+        switch error {
+        case .unavailable, .outcomeUnknown, .full: return true
+        case .schema, .corrupt, .driver, nil: return false
+        }
+    }
+
+    var json: JSONValue {
+        guard let status else { return "off" }
+        return .record([
+            "status": isWritable ? "ok" : "unavailable", "events": JSONValue(status.held), "taken": JSONValue(status.taken),
+            "joined": JSONValue(status.joined), "duplicates": JSONValue(status.duplicates),
+            "mirrorAgeSeconds": status.mirroredAt.map { .int(max(0, now.secondsSinceEpoch - $0.secondsSinceEpoch)) },
+        ])
+    }
+}
