@@ -30,6 +30,7 @@ let package = Package(
     targets: [
         // Layer 0: C libraries in their cages.
         .systemLibrary(name: "CCurl", path: "Sources/CLibraries/CCurl"),
+        .systemLibrary(name: "CHiredis", path: "Sources/CLibraries/CHiredis"),
         .systemLibrary(name: "CLibPQ", path: "Sources/CLibraries/CLibPQ"),
         .systemLibrary(name: "COpenSSL", path: "Sources/CLibraries/COpenSSL"),
 
@@ -57,6 +58,9 @@ let package = Package(
         .target(
             name: "PostgresStore", dependencies: ["AdapterKit", "GatewayModel", "PostgresClient", .log], path: "Sources/Stores/Postgres",
             resources: [.embedInCode("Migrations")]),
+        .target(
+            name: "RedisCoordination",
+            dependencies: ["AdapterKit", "BlockingIO", "CHiredis", "GatewayModel", "GatewayCore", .log, .lifecycle, .deque]),
         .target(name: "WorkflowEngine", dependencies: ["AdapterKit", "GatewayModel", "GatewayCore"]),
 
         // Layer 5: the bridge, and the providers' stand-ins.
@@ -77,7 +81,7 @@ let package = Package(
             name: "GatewayRuntime",
             dependencies: [
                 "AdapterKit", "BlockingIO", "Signing", "CurlTransport", "SMTPTransport", "GatewayModel", "GatewayCore", "SQLiteStore",
-                "PostgresStore", "WorkflowEngine", "QuoteBridge", "ProviderSimulators", "GatewayAPI",
+                "PostgresStore", "RedisCoordination", "WorkflowEngine", "QuoteBridge", "GatewayAPI",
                 .log, .lifecycle, .configuration, .yams, .hummingbird, .nio, .nioPosix,
             ]),
         .executableTarget(
@@ -100,7 +104,9 @@ let package = Package(
             path: "Sources/TestKits/StoreBackends"),
         .target(
             name: "GatewayTestKit", dependencies: ["AdapterKit", "GatewayModel", "GatewayCore"], path: "Sources/TestKits/GatewayTestKit"),
-        .target(name: "PostgresTesting", path: "Tests/Support/PostgresTesting"),
+        .target(name: "ProcessTesting", path: "Tests/Support/ProcessTesting"),
+        .target(name: "PostgresTesting", dependencies: ["ProcessTesting"], path: "Tests/Support/PostgresTesting"),
+        .target(name: "RedisTesting", dependencies: ["ProcessTesting"], path: "Tests/Support/RedisTesting"),
         .target(name: "WireTestKit", dependencies: ["ProviderSimulators"], path: "Sources/TestKits/WireTestKit"),
 
         // Tests: one folder a target.
@@ -113,7 +119,8 @@ let package = Package(
             name: "SMTPTransportTests",
             dependencies: ["AdapterKit", "ProviderSimulators", "SMTPTransport", "WireTestKit", .log, .nio, .nioPosix, .nioSSL]),
         .testTarget(name: "PostgresClientTests", dependencies: ["PostgresClient", "PostgresTesting", .log]),
-        .testTarget(name: "EmailAdapterTests", dependencies: ["AdapterKit", "AdapterContract", "EmailAdapter", "Signing", .log]),
+        .testTarget(
+            name: "EmailAdapterTests", dependencies: ["AdapterKit", "AdapterContract", "EmailAdapter", "GatewayTestKit", "Signing", .log]),
         .testTarget(name: "WhatsAppAdapterTests", dependencies: ["AdapterKit", "AdapterContract", "WhatsAppAdapter", "Signing", .log]),
         .testTarget(name: "WebhookAdapterTests", dependencies: ["AdapterKit", "AdapterContract", "WebhookAdapter", "Signing", .log]),
         .testTarget(
@@ -127,8 +134,14 @@ let package = Package(
         .testTarget(
             name: "StoreConformanceTests",
             dependencies: [
-                "AdapterKit", "GatewayModel", "GatewayTestKit", "PostgresClient", "PostgresStore", "Signing", "SQLiteStore", "StoreBackends",
+                "AdapterKit", "GatewayModel", "GatewayTestKit", "PostgresClient", "PostgresStore", "Signing", "SQLiteStore",
+                "StoreBackends",
                 "StoreConformance", .log, .grdb,
+            ]),
+        .testTarget(
+            name: "RedisCoordinationTests",
+            dependencies: [
+                "AdapterKit", "GatewayModel", "GatewayCore", "GatewayTestKit", "RedisCoordination", "RedisTesting", .log, .lifecycle,
             ]),
         .testTarget(
             name: "WorkflowEngineTests", dependencies: ["AdapterKit", "GatewayModel", "GatewayCore", "GatewayTestKit", "WorkflowEngine"]),
@@ -158,8 +171,8 @@ let package = Package(
         .testTarget(
             name: "EndToEndTests",
             dependencies: [
-                "AdapterKit", "CurlTransport", "PostgresClient", "PostgresTesting", "ProviderSimulators", "Signing", "StoreBackends",
-                "WireTestKit", "gatewayd", .log, .nio, .nioPosix, .nioHTTP1, .yams,
+                "AdapterKit", "CurlTransport", "GatewayTestKit", "PostgresClient", "PostgresTesting", "ProviderSimulators", "RedisTesting",
+                "Signing", "StoreBackends", "WireTestKit", "gatewayd", .log, .nio, .nioPosix, .nioHTTP1, .yams,
             ]),
     ]
 )

@@ -25,10 +25,19 @@ public struct APIConfiguration: Sendable {
         /// By one API key, or one subject of signed tokens; 0 for no limit.
         public var requestsPerSecond: Int
 
-        public init(unknownTokensPerMinute: Int = 30, callsPerTokenPerMinute: Int = 300, requestsPerSecond: Int = 0) {
+        /// Streams that are open at once, in all and for one token or key.
+        public var streams: Int
+        public var streamsPerReader: Int
+
+        public init(
+            unknownTokensPerMinute: Int = 30, callsPerTokenPerMinute: Int = 300, requestsPerSecond: Int = 0, streams: Int = 500,
+            streamsPerReader: Int = 20
+        ) {
             self.unknownTokensPerMinute = unknownTokensPerMinute
             self.callsPerTokenPerMinute = callsPerTokenPerMinute
             self.requestsPerSecond = requestsPerSecond
+            self.streams = streams
+            self.streamsPerReader = streamsPerReader
         }
     }
 

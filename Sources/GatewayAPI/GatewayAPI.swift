@@ -14,6 +14,7 @@ public struct GatewayAPI: Sendable {
     private let authenticator: Authenticator
     private let clients: ClientAddress
     let limits: CallLimits
+    let streams: StreamPlaces
 
     /// Throws the faults of the configuration, and what is wrong with the keys for signed tokens.
     public init(services: GatewayServices, configuration: APIConfiguration, logger: Logger) async throws {
@@ -26,12 +27,13 @@ public struct GatewayAPI: Sendable {
             store: services.store, mirror: services.bridge.spool?.store.store, verifier: verifier, clock: services.clock)
         clients = try ClientAddress(trustedProxies: configuration.trustedProxies)
         limits = CallLimits(configuration.limits)
+        streams = StreamPlaces(configuration.limits)
     }
 
     /// The routes of all operations.
     public func buildRouter() -> Router<GatewayContext> {
         let router = Router(context: GatewayContext.self, options: [.autoGenerateHeadEndpoints])
-        router.add(middleware: Envelope(allowedOrigins: configuration.allowedOrigins, clock: services.clock))
+        router.add(middleware: Envelope(allowedOrigins: configuration.allowedOrigins, clock: services.clock, stop: services.stop))
         for operation in Operation.allCases where configuration.servesCalls || operation.isProbe {
             let row = operation.row
             let path = row.path.split(separator: "/").map { $0.hasPrefix("{") ? ":" + $0.dropFirst().dropLast() : String($0) }

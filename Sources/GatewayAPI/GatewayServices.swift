@@ -16,6 +16,9 @@ public struct GatewayServices: Sendable {
     public var feed: StatusFeed
     public var observer: any DeliveryObserver
     public var clock: any WallClock
+    public let stop = StopFlag()
+    /// How the coordination with other nodes is doing, where there is any.
+    public var coordination: (any CoordinationStatus)?
 
     public init(
         store: any GatewayStore, intake: MessageIntake, control: DeliveryControl, gate: SuppressionGate, reports: ReportIngest,

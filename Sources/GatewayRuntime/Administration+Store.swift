@@ -2,7 +2,9 @@ import AdapterKit
 public import GatewayModel
 import Logging
 import PostgresStore
+import QuoteBridge
 import SQLiteStore
+import Signing
 
 extension Administration {
     /// Runs one command: in the daemon that has the embedded store open, else on the configured store, opened for it.
@@ -10,15 +12,28 @@ extension Administration {
     /// - Throws: a `StoreError`, when the store cannot be opened or its schema does not fit; or what broke the talk with the daemon.
     public static func perform(_ command: Command, on configuration: GatewayConfiguration) async throws -> Answer {
         if let answer = try await ControlSocket.send(command, to: configuration.store) { return answer }
-        return try await onStore(of: configuration, command)
-    }
-
-    private static func onStore(of configuration: GatewayConfiguration, _ command: Command) async throws(StoreError) -> Answer {
-        // Another command is done in a moment.
-        let opened = try await OpenedStore(configuration.store, clock: nil, logger: .silent, patience: .seconds(10))
+        let opened = try await open(configuration, migrating: command == .migrations)
         let answer = await Administration(store: opened.store, clock: opened.clock).run(command)
         await opened.store.close()
         return answer
+    }
+
+    /// Applies what is pending, where `store.migrate` lets a daemon do so too or `isAsked`.
+    private static func open(_ configuration: GatewayConfiguration, migrating isAsked: Bool = false) async throws(StoreError) -> OpenedStore
+    {
+        try await OpenedStore(
+            configuration.store, clock: nil, logger: .silent, appliesMigrations: isAsked || configuration.appliesMigrations,
+            // Another command is done in a moment.
+            patience: .seconds(10))
+    }
+
+    /// Why the keyring does not open what the store holds; nil when it does. The store's schema must be current.
+    static func sealingFault(in configuration: GatewayConfiguration) async throws(StoreError) -> SealingError? {
+        guard let keyring = try? Keyring(parsing: configuration.keyring.reveal()) else { return .failed }
+        let store = try await open(configuration).store
+        let fault = await SealingCheck(store: store, sealer: KeyringSealer(keyring)).fault()
+        await store.close()
+        return fault
     }
 
     /// Throws unless a daemon of this version can work on the store as it is.
@@ -44,9 +59,4 @@ extension Administration {
         case .postgres(let location): return try await PostgresStore.plan(location, logger: .silent)
         }
     }
-}
-
-extension Logger {
-    /// For stores that are opened for a moment.
-    static var silent: Logger { Logger(label: "gatewayd", factory: { _ in SwiftLogNoOpLogHandler() }) }
 }

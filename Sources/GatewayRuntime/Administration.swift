@@ -21,7 +21,7 @@ public struct Administration: Sendable {
     public enum Command: Codable, Hashable, Sendable {
         case createOrganization(id: OrganizationID, name: String, locale: String?, isSeeded: Bool)
         case listOrganizations
-        case createKey(organizationID: OrganizationID?, name: String, role: String)
+        case createKey(organizationID: OrganizationID?, organizationName: String? = nil, name: String, role: String)
         case listKeys
         case revokeKey(APIKeyID)
         case migrations
@@ -31,6 +31,8 @@ public struct Administration: Sendable {
     public struct Answer: Codable, Hashable, Sendable {
         public var output: [String]
         public var fault: String?
+        /// What is to be known besides, and is no part of what a program reads.
+        public var note: String?
 
         public static func done(_ lines: [String]) -> Answer { Answer(output: lines) }
         public static func refused(_ why: String) -> Answer { Answer(output: [], fault: why) }
@@ -40,12 +42,13 @@ public struct Administration: Sendable {
         do {
             switch command {
             case .createOrganization(let id, let name, let locale, let isSeeded):
-                if let fault = Self.fault(ofName: name) { return .refused(fault) }
+                if let fault = Self.fault(ofName: name) ?? Self.fault(ofLocale: locale) { return .refused(fault) }
                 let isNew = try await createOrganization(id, name: name, locale: locale, isSeeded: isSeeded)
                 return isNew ? .done(["\(id)"]) : .refused("organization \(id) exists already")
             case .listOrganizations:
                 return .done(try await store.organizations().map { "\($0.id)  \($0.name.isEmpty ? "-" : $0.name)" })
-            case .createKey(let organizationID, let name, let role): return try await createKey(organizationID, name: name, role: role)
+            case .createKey(let organizationID, let organizationName, let name, let role):
+                return try await createKey(organizationID, organizationName: organizationName, name: name, role: role)
             case .listKeys:
                 return .done(
                     try await store.keys().map { key in
@@ -73,6 +76,11 @@ public struct Administration: Sendable {
         return !name.allSatisfy(\.isWhitespace) && name.count <= 160 && isPrintable ? nil : "a name has 1 to 160 characters, in one line"
     }
 
+    private static func fault(ofLocale locale: String?) -> String? {
+        guard let locale, !Language.isTag(locale) else { return nil }
+        return "a locale is a language and perhaps a region, such as nl-NL"
+    }
+
     private func createOrganization(_ id: OrganizationID, name: String, locale: String?, isSeeded: Bool) async throws(StoreError) -> Bool {
         let now = clock.now
         let organization = Organization(id: id, name: name, locale: locale, createdAt: now)
@@ -81,23 +89,41 @@ public struct Administration: Sendable {
             audit: entry("organizations.create", "organization:\(id)", id))
     }
 
-    private func createKey(_ organizationID: OrganizationID?, name: String, role text: String) async throws(StoreError) -> Answer {
+    private func createKey(
+        _ organizationID: OrganizationID?, organizationName: String?, name: String, role text: String
+    ) async throws(StoreError) -> Answer {
         guard let role = Role(rawValue: text) else {
             return .refused("the role must be one of " + Role.allCases.map(\.rawValue).joined(separator: ", "))
         }
         if role == .operator, organizationID != nil { return .refused("an operator's key belongs to no organization") }
         if role != .operator, organizationID == nil { return .refused("a key with role \(text) needs --organization") }
         if let fault = Self.fault(ofName: name) { return .refused(fault) }
-        if let organizationID, try await store.organization(organizationID) == nil {
-            // Its name is not known: a key's name is none that customers should read.
-            _ = try await createOrganization(organizationID, name: "", locale: nil, isSeeded: true)
+        if let organizationName, let fault = Self.fault(ofName: organizationName) { return .refused(fault) }
+        var note: String?
+        if let organizationID {
+            if let known = try await store.organization(organizationID) {
+                if let organizationName, organizationName != known.name {
+                    return .refused(
+                        "organization \(organizationID) exists already, with \(known.name.isEmpty ? "no name" : "another name")")
+                }
+            } else {
+                // A key's name is none that customers should read.
+                _ = try await createOrganization(organizationID, name: organizationName ?? "", locale: nil, isSeeded: true)
+                if organizationName == nil {
+                    note =
+                        "organization \(organizationID) is new and has no name; its messages name it only where an event brings "
+                        + "organizationName (--organization-name gives one to a new organization)"
+                }
+            }
+        } else if organizationName != nil {
+            return .refused("an operator's key belongs to no organization")
         }
         let token = "gwd_" + Hex.encode(RandomBytes.make(24))
         let key = APIKey(
             id: .make(), organizationID: organizationID, name: name, role: role, tokenHash: SHA256.digest(Array(token.utf8)),
             createdAt: clock.now)
         try await store.createKey(key, audit: entry("keys.create", "key:\(key.id)", organizationID))
-        return .done([token])
+        return Answer(output: [token], note: note)
     }
 
     private func entry(_ action: String, _ subject: String, _ organizationID: OrganizationID?) -> AuditEntry {

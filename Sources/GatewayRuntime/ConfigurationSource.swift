@@ -14,6 +14,9 @@ public struct ConfigurationSource {
     private let overrides: EnvironmentVariablesProvider
     private let readFile: (String) -> String?
     private var known: Set<String> = []
+    /// Keys whose value stands elsewhere and could not be got.
+    private var lost: Set<String> = []
+    private var told: Set<Fault> = []
     public private(set) var faults: [Fault] = []
 
     /// - Parameters:
@@ -64,7 +67,10 @@ public struct ConfigurationSource {
     // MARK: Faults
 
     /// Tells a fault with the place where it can be mended: the variable that overrides the key, else its line, else that of its section.
+    ///
+    /// Of a value that could not be got nothing else is said, and nothing is said twice.
     public mutating func fault(_ key: String, _ message: String) {
+        guard !lost.contains(key), told.insert(Fault(key, message)).inserted else { return }
         let bare = String(key.prefix { $0 != "[" })
         let place = overriding(bare) != nil ? variable(bare) : line(bare).map { "line \($0)" }
         faults.append(Fault(place.map { "\(key) (\($0))" } ?? key, message))
@@ -128,6 +134,7 @@ public struct ConfigurationSource {
             let name = String(text.dropFirst(4))
             if let value = environment[name] { return value }
             fault(key, "names the environment variable \(name), which is not set")
+            lost.insert(key)
             return nil
         }
         return text.hasPrefix("file:") ? contents(String(text.dropFirst(5)), key) : text
@@ -143,6 +150,7 @@ public struct ConfigurationSource {
     private mutating func contents(_ path: String, _ key: String) -> String? {
         if let text = readFile(path) { return String(text.reversed().drop { $0.isNewline }.reversed()) }
         fault(key, "names the file \(path), which cannot be read")
+        lost.insert(key)
         return nil
     }
 

@@ -24,8 +24,9 @@ struct EntryIntake: Service, CustomStringConvertible {
         await cancelWhenGracefulShutdown {
             while !Task.isCancelled {
                 // While the store is away nothing is lost: what was put in stays there.
-                let taken = (try? await takeOver()) ?? 0
-                if taken < Self.batch { do { try await Task.sleep(for: Self.pause) } catch { return } }
+                let settled = (try? await takeOver()) ?? 0
+                // What must wait stays at the head: only where all of a batch went away may more stand behind it.
+                if settled < Self.batch { do { try await Task.sleep(for: Self.pause) } catch { return } }
             }
         }
     }
@@ -35,7 +36,7 @@ struct EntryIntake: Service, CustomStringConvertible {
         var name: String
     }
 
-    /// Answers how many entries were looked at.
+    /// Answers how many entries were taken over or refused.
     private func takeOver() async throws(StoreError) -> Int {
         let entries = try await store.entries(limit: Self.batch)
         var lanes: [[StoredEntry]] = []
@@ -49,39 +50,51 @@ struct EntryIntake: Service, CustomStringConvertible {
                 lanes.append([entry])
             }
         }
-        let taken = await withTaskGroup(of: [StoredEntry].self) { group in
-            var taken: [StoredEntry] = []
+        let settled = await withTaskGroup(of: Settled.self) { group in
+            var settled = Settled()
             for (index, lane) in lanes.enumerated() {
-                if index >= Self.atOnce { taken += await group.next() ?? [] }
+                if index >= Self.atOnce, let one = await group.next() { settled.add(one) }
                 group.addTask { await takeOver(lane) }
             }
-            return await group.reduce(into: taken) { $0 += $1 }
+            return await group.reduce(into: settled) { $0.add($1) }
         }
-        try await store.removeEntries(taken)
-        return entries.count
+        try await store.removeEntries(settled.taken)
+        return settled.taken.count + settled.refusals
+    }
+
+    /// What became of entries that need not be looked at again.
+    private struct Settled {
+        var taken: [StoredEntry] = []
+        var refusals = 0
+
+        mutating func add(_ other: Settled) {
+            taken += other.taken
+            refusals += other.refusals
+        }
     }
 
     private static let atOnce = 32
 
-    /// Takes over a lane's entries one after the other; answers those that need not be looked at again.
-    private func takeOver(_ lane: [StoredEntry]) async -> [StoredEntry] {
-        var taken: [StoredEntry] = []
+    /// Takes over a lane's entries one after the other, until one has to wait.
+    private func takeOver(_ lane: [StoredEntry]) async -> Settled {
+        var settled = Settled()
         for entry in lane {
             do throws(StoreError) {
-                if let reason = try await refusal(of: entry) {
-                    logger.warning(
-                        "an entry was refused",
-                        metadata: ["kind": "\(entry.kind)", "id": "\(entry.id.text)", "organization": "\(entry.organizationID)"])
-                    try await store.refuse(entry, because: reason, at: clock.now)
-                } else {
-                    taken.append(entry)
+                guard let reason = try await refusal(of: entry) else {
+                    settled.taken.append(entry)
+                    continue
                 }
+                try await store.refuse(entry, because: reason, at: clock.now)
+                settled.refusals += 1
+                logger.warning(
+                    "an entry was refused",
+                    metadata: ["kind": "\(entry.kind)", "id": "\(entry.id.text)", "organization": "\(entry.organizationID)"])
             } catch {
                 // What comes after it in the lane waits for it.
-                return taken
+                return settled
             }
         }
-        return taken
+        return settled
     }
 
     /// Hands an entry in; answers why it cannot be taken, or nil when it is in, now or from an earlier try.
@@ -96,6 +109,8 @@ struct EntryIntake: Service, CustomStringConvertible {
             switch error {
             case .invalid(let faults): return faults.list.map { "\($0.path) \($0.message)" }.joined(separator: "; ")
             case .store(let error): throw error
+            // With the right keyring it can be taken.
+            case .sealed: throw .unavailable
             case .idempotencyConflict: return "its id was used before for another body"
             case .tokenConflict: return "its public token belongs to another quote"
             case .alreadyClosed(let state): return "the quote is \(state.rawValue) already"

@@ -3,7 +3,9 @@ import GatewayAPI
 import GatewayCore
 import PostgresStore
 import QuoteBridge
+import RedisCoordination
 import Signing
+import WorkflowEngine
 
 extension GatewayConfiguration {
     /// Reads a configuration; throws every fault at once, each with its key and line.
@@ -20,6 +22,10 @@ extension GatewayConfiguration {
         }
         self.init(store: store ?? .embedded(path: ""), keyring: Secret(keyring ?? ""))
         if let mode = source.choice("store.migrate", of: ["apply", "verify"]) { appliesMigrations = mode == "apply" }
+
+        if let url = source.string("redis.url") {
+            do { redis = try RedisConfiguration(url: url) } catch { source.fault("redis.url", error.description) }
+        }
 
         readHTTP(&source)
         readJWT(&source)
@@ -42,6 +48,7 @@ extension GatewayConfiguration {
         limits.requestsPerSecond = source.int("limits.requestsPerSecond", in: 0...1_000_000) ?? limits.requestsPerSecond
         retention.settled = source.duration("retention.settled") ?? retention.settled
         retention.events = source.duration("retention.events") ?? retention.events
+        drain = source.duration("shutdown.drain") ?? drain
         source.add(Faults(APIConfiguration(self).faults))
         try source.finish()
     }
@@ -154,14 +161,16 @@ extension GatewayConfiguration {
     }
 
     private mutating func readQuotes(_ source: inout ConfigurationSource) {
-        quotes.publicBaseURL = source.string("quotes.publicBaseURL") ?? http.publicBaseURL ?? quotes.publicBaseURL
-        quotes.apiBaseURL = source.string("quotes.apiBaseURL") ?? http.publicBaseURL ?? quotes.apiBaseURL
+        let (publicBaseURL, apiBaseURL) = (source.string("quotes.publicBaseURL"), source.string("quotes.apiBaseURL"))
+        quotes.publicBaseURL = publicBaseURL ?? http.publicBaseURL ?? quotes.publicBaseURL
+        quotes.apiBaseURL = apiBaseURL ?? http.publicBaseURL ?? quotes.apiBaseURL
         quotes.isLegacyEnabled = source.bool("quotes.legacy.enabled") ?? quotes.isLegacyEnabled
         quotes.locale = source.string("quotes.locale") ?? quotes.locale
         quotes.tokenLifetime = source.duration("quotes.tokenLifetime") ?? quotes.tokenLifetime
-        for (key, url) in [("quotes.publicBaseURL", quotes.publicBaseURL), ("quotes.apiBaseURL", quotes.apiBaseURL)]
-        where WebURL(url) == nil {
-            source.fault(key, "must be an http or https URL")
+        // What http.publicBaseURL stands in for is told there.
+        for (key, url) in [("quotes.publicBaseURL", publicBaseURL), ("quotes.apiBaseURL", apiBaseURL)] {
+            if let url, WebURL(url) == nil { source.fault(key, "must be an http or https URL") }
         }
+        if !Language.isTag(quotes.locale) { source.fault("quotes.locale", "must be a language and perhaps a region, such as nl-NL") }
     }
 }

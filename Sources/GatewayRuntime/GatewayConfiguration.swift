@@ -2,6 +2,7 @@ public import AdapterKit
 public import GatewayAPI
 public import GatewayCore
 public import QuoteBridge
+public import RedisCoordination
 
 /// Everything a gateway is told before it starts; checked, with defaults filled in.
 public struct GatewayConfiguration: Sendable {
@@ -39,6 +40,8 @@ public struct GatewayConfiguration: Sendable {
     public var appliesMigrations = true
     /// The text of the keyring that seals secrets.
     public var keyring: Secret
+    /// How nodes coordinate; nil for one that is alone.
+    public var redis: RedisConfiguration?
     public var jwt: JWTConfiguration?
     public var networkAllow: [AddressBlock] = []
     public var channels: [ChannelName: ChannelSection] = [:]
@@ -48,6 +51,8 @@ public struct GatewayConfiguration: Sendable {
     public var spool: SpoolSection?
     public var limits = Limits()
     public var retention = RetentionPolicy()
+    /// How long a daemon that was told to stop goes on taking calls, so that a balancer that asks `/readyz` finds out before it refuses any.
+    public var drain = Duration.zero
 
     public init(store: StoreLocation, keyring: Secret) {
         self.store = store

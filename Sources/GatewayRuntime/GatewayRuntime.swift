@@ -6,6 +6,7 @@ import GatewayModel
 public import Logging
 import NIOPosix
 public import QuoteBridge
+import RedisCoordination
 import SMTPTransport
 public import ServiceLifecycle
 import Signing
@@ -44,6 +45,8 @@ public final class GatewayRuntime: Service {
         var dispatcher: Dispatcher
         var maintenance: Maintenance
         var wake: WakeRelay
+        /// What ties this node to others, where there may be any.
+        var coordination: [any Service] = []
     }
 
     /// Opens the store and puts everything together; nothing runs yet.
@@ -52,7 +55,7 @@ public final class GatewayRuntime: Service {
     ///   - adapters: the installed channels.
     ///   - clock: nil for that of the store: the machine's, or the database's where several daemons share one.
     ///   - onListening: called with the port once the HTTP interface answers.
-    /// - Throws: `Faults` of the channels' settings, or a `StoreError`.
+    /// - Throws: `Faults` of the channels' settings or of a keyring that is not the store's, or a `StoreError`.
     public init(
         _ configuration: GatewayConfiguration, adapters: [any ChannelAdapter.Type], roles: Set<Role> = Set(Role.allCases),
         clock: (any WallClock)? = nil, logger: Logger, onListening: @escaping @Sendable (Int) -> Void = { _ in }
@@ -73,9 +76,18 @@ public final class GatewayRuntime: Service {
         self.opened = opened
         let (store, clock) = (opened.store, opened.clock)
 
+        if let fault = await SealingCheck(store: store, sealer: KeyringSealer(keyring)).fault() {
+            await store.close()
+            throw Faults([Fault("secrets.keyring", "does not open what the store holds: \(fault)")])
+        }
+
         let metrics = Metrics(clock: clock)
         let feed = StatusFeed()
-        let observer = ObserverGroup([metrics, LogObserver(logger, hasher: KeyedAddressHasher(keyring)), feed])
+        let hasher = KeyedAddressHasher(keyring)
+        let redis = configuration.redis.map { RedisCoordination($0, hasher: hasher, clock: clock, logger: logger) }
+        var observers: [any DeliveryObserver] = [metrics, LogObserver(logger, hasher: hasher), feed]
+        if let redis { observers.append(ChangeFanOut(feed: feed, store: store, transport: redis, clock: clock)) }
+        let observer = ObserverGroup(observers)
         let wake = WakeRelay()
         let gate = SuppressionGate(store: store, clock: clock, observer: observer)
         let factory = DeliveryFactory(channels: channels)
@@ -86,19 +98,23 @@ public final class GatewayRuntime: Service {
             store: store, intake: intake, planner: Planner(factory: factory), sealer: KeyringSealer(keyring),
             configuration: configuration.quotes, feed: ActivityFeed(), clock: clock, observer: observer,
             spool: spooling?.spool)
-        services = GatewayServices(
+        var services = GatewayServices(
             store: store, intake: intake,
             control: DeliveryControl(store: store, channels: channels, clock: clock, observer: observer, wake: wake), gate: gate,
             reports: reports, channels: channels, bridge: bridge, metrics: metrics, feed: feed, observer: observer, clock: clock)
-        parts = Parts(
+        services.coordination = redis
+        self.services = services
+        var parts = Parts(
             dispatcher: Dispatcher(
                 channels: channels, store: store, gate: gate, reports: reports, configuration: configuration.dispatch, clock: clock,
-                observer: observer, wake: wake),
+                observer: observer, wake: wake, coordination: redis.map { Coordination(rates: $0, circuits: $0) }),
             // The embedded store is this process's alone: nobody else makes leases or deadlines.
             maintenance: Maintenance(
                 store: store, channels: channels, reports: reports, retention: configuration.retention,
                 longestWait: opened.shared == nil ? nil : .seconds(10), clock: clock, observer: observer, wake: wake),
             wake: wake)
+        if let redis { parts.coordination = [redis, WakeExchange(wake, over: [redis], poll: nil, clock: clock)] }
+        self.parts = parts
     }
 
     private static func channels(
@@ -120,17 +136,22 @@ public final class GatewayRuntime: Service {
     }
 
     /// Runs until it is told to stop: the interface stops accepting, attempts get their grace, leases are given back, the store closes last.
+    ///
+    /// - Throws: a `ListeningError` when the interface cannot listen where it should.
     public func run() async throws {
         defer { logger.notice("stopped") }
         // What is listed last stops first.
-        var running: [any Service] = []
+        var running: [any Service] = parts.coordination
         if case .embedded(let path) = configuration.store {
             running.append(ControlSocket(path: ControlSocket.path(forStore: path), administration: administration, logger: logger))
         }
         if roles.contains(.maintenance) { running += maintenance() }
         if roles.contains(.dispatcher) {
             running.append(parts.dispatcher)
-            if let shared = opened.shared { running.append(SharedWork(store: shared, channels: services.channels.all.map(\.name), wake: parts.wake, clock: opened.clock)) }
+            if let shared = opened.shared {
+                running.append(
+                    SharedWork(store: shared, channels: services.channels.all.map(\.name), wake: parts.wake, clock: opened.clock))
+            }
         }
         if let spooling { running += spooling.services(services.bridge) }
         running.append(try await api())
@@ -138,11 +159,21 @@ public final class GatewayRuntime: Service {
             configuration: .init(
                 services: running.map { .init(service: $0, successTerminationBehavior: .gracefullyShutdownGroup) }, logger: logger))
         do {
-            try await withGracefulShutdownHandler {
-                try await group.run()
-            } onGracefulShutdown: {
-                self.logger.notice("stopping")
-                Task { await group.triggerGracefulShutdown() }
+            // Detached, or whoever stops this service would stop those within at once.
+            let running = Task.detached { try await group.run() }
+            try await withTaskCancellationHandler {
+                try await withGracefulShutdownHandler {
+                    try await running.value
+                } onGracefulShutdown: {
+                    self.logger.notice("stopping")
+                    self.services.stop.raise()
+                    Task {
+                        try? await Task.sleep(for: self.configuration.drain)
+                        await group.triggerGracefulShutdown()
+                    }
+                }
+            } onCancel: {
+                running.cancel()
             }
         } catch {
             await close()
@@ -153,7 +184,8 @@ public final class GatewayRuntime: Service {
 
     /// What one daemon does for all: this one, or of several the one that leads.
     private func maintenance() -> [any Service] {
-        let deferred = DeferredPlanning(bridge: services.bridge, clock: services.clock)
+        let deferred = DeferredPlanning(
+            bridge: services.bridge, clock: services.clock, longestWait: opened.shared == nil ? nil : .seconds(30))
         guard let shared = opened.shared else { return [parts.maintenance, deferred] }
         let entries = EntryIntake(store: shared, bridge: services.bridge, intake: services.intake, clock: opened.clock, logger: logger)
         return [LeaderWork(store: shared, logger: logger, services: [parts.maintenance, deferred, entries])]
@@ -162,7 +194,8 @@ public final class GatewayRuntime: Service {
     private func api() async throws -> any Service {
         var api = APIConfiguration(configuration)
         api.servesCalls = roles.contains(.api)
-        return try await GatewayAPI(services: services, configuration: api, logger: logger).application(onListening: onListening)
+        let interface = try await GatewayAPI(services: services, configuration: api, logger: logger).application(onListening: onListening)
+        return Listening(interface: interface, host: api.host, port: api.port)
     }
 
     /// Ends transports and store; for a runtime that never ran.

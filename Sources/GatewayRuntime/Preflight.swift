@@ -21,12 +21,16 @@ public enum Preflight {
     public static func run(_ configuration: GatewayConfiguration, adapters: [any ChannelAdapter.Type], clock: any WallClock = SystemClock())
         async -> [Line]
     {
-        var lines = [Line(verdict: .ok, name: "configuration", detail: "\(configuration.channels.count) channels")]
+        var lines = [
+            Line(
+                verdict: .ok, name: "configuration",
+                detail: configuration.channels.count == 1 ? "1 channel" : "\(configuration.channels.count) channels")
+        ]
         lines += await checkStore(configuration)
-        let logger = Logger(label: "gatewayd", factory: { _ in SwiftLogNoOpLogHandler() })
+        lines += await checkRedis(configuration)
         let http = CurlTransport(configuration: CurlConfiguration())
-        let mail = SMTPTransport(configuration: SMTPConfiguration(), eventLoopGroup: MultiThreadedEventLoopGroup.singleton, logger: logger)
-        let environment = AdapterEnvironment(http: http, mail: mail, clock: clock, logger: logger)
+        let mail = SMTPTransport(configuration: SMTPConfiguration(), eventLoopGroup: MultiThreadedEventLoopGroup.singleton, logger: .silent)
+        let environment = AdapterEnvironment(http: http, mail: mail, clock: clock, logger: .silent)
         for type in adapters {
             let name = "channel \(type.descriptor.channel)"
             guard let section = configuration.channels[type.descriptor.channel] else {
@@ -52,10 +56,23 @@ public enum Preflight {
                 let store = Line(verdict: .ok, name: "store", detail: "a running daemon has it open")
                 return [store, Line(verdict: .ok, name: "migrations", detail: "the schema is the running daemon's")]
             }
+            if let fault = configuration.store.fault { return [Line(verdict: .fail, name: "store", detail: fault)] }
             states = try await Administration.migrations(of: configuration)
             let store = Line(verdict: .ok, name: "store", detail: "it can be opened")
-            return [store, await checkSchema(configuration, pending: states.count { $0.state == .pending })]
-        } catch { return [Line(verdict: .fail, name: "store", detail: error.description)] }
+            let pending = states.count { $0.state == .pending }
+            let schema = await checkSchema(configuration, pending: pending)
+            // Nothing is sealed in a store that is still to be made.
+            return [store, schema] + (pending > 0 || schema.verdict == .fail ? [] : [await checkKeyring(configuration)])
+        } catch { return [Line(verdict: .fail, name: "store", detail: "\(configuration.store): \(error)")] }
+    }
+
+    private static func checkKeyring(_ configuration: GatewayConfiguration) async -> Line {
+        do throws(StoreError) {
+            if let fault = try await Administration.sealingFault(in: configuration) {
+                return Line(verdict: .fail, name: "keyring", detail: "secrets.keyring does not open what the store holds: \(fault)")
+            }
+            return Line(verdict: .ok, name: "keyring", detail: "it opens what the store holds")
+        } catch { return Line(verdict: .fail, name: "keyring", detail: error.description) }
     }
 
     private static func checkSchema(_ configuration: GatewayConfiguration, pending: Int) async -> Line {
@@ -70,7 +87,7 @@ public enum Preflight {
 
     private static func line(_ name: String, _ outcome: DeliveryOutcome) -> Line {
         switch outcome {
-        case .accepted: Line(verdict: .ok, name: name, detail: "the provider is there and lets us in")
+        case .accepted(let acceptance): Line(verdict: .ok, name: name, detail: acceptance.summary ?? "the provider is there and lets us in")
         case .deferred(let failure, _), .throttled(let failure, _), .channelFault(let failure), .rejected(let failure, _),
             .answerLost(let failure):
             Line(verdict: .fail, name: name, detail: "\(failure.message)\(failure.code.map { " (\($0))" } ?? "")")

@@ -6,7 +6,7 @@ enum ValidatingEnvironment {
     static var environment: AdapterEnvironment {
         AdapterEnvironment(
             http: Nowhere(), mail: Nowhere(), clock: SystemClock(),
-            logger: Logger(label: "gatewayd", factory: { _ in SwiftLogNoOpLogHandler() }))
+            logger: .silent)
     }
 
     /// Throws every fault that an adapter finds in its settings as a whole.

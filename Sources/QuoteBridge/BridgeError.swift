@@ -13,6 +13,8 @@ public enum BridgeError: Error, Hashable, Sendable {
     case expired
     case notFound
     case store(StoreError)
+    /// What was sealed earlier cannot be opened: the keyring is not the one that sealed it.
+    case sealed(SealingError)
 }
 
 /// What became of an event.

@@ -81,10 +81,8 @@ extension QuoteBridge {
                 lead = try await store.lead(leadID, organizationID: stored.organizationID)
             }
         } catch {
-            switch error {
-            case .corrupt, .driver: return (Plan(decisions: stored.deferredDecisions(.resolverFailed)), false)
-            case .unavailable, .outcomeUnknown, .full, .schema: throw .store(error)
-            }
+            guard error.isAboutWhatIsRead else { throw .store(error) }
+            return (Plan(decisions: stored.decisions(.deferred, .resolverFailed)), false)
         }
         let facts = context.fields.facts.completed(by: lead)
         let plan = planner.plan(
@@ -119,50 +117,87 @@ extension QuoteBridge {
     }
 
     /// Looks again at events whose decisions stand open; answers whether any still do.
-    public func planDeferred() async throws(BridgeError) -> Bool {
-        let limit = 100
-        let events = try await stored { () throws(StoreError) in try await store.unplannedEvents(limit: limit) }
-        // A full batch may not have been the last.
-        var isOpen = events.count == limit
-        for event in events {
-            guard let json = try? JSONValue(parsing: event.payload),
-                let body = try? QuoteEvent(json, trigger: event.trigger, quoteID: event.quoteID, leavesOut: true)
-            else { continue }
-            let quote = try await quote(body, event.organizationID)
-            let organization = try await stored { () throws(StoreError) in try await store.organization(event.organizationID) }
-            let context = PlanningContext(
-                event: body, stored: event, fields: QuoteFields(body.fields, over: quote?.fields), publicToken: quote.flatMap(publicToken),
-                organization: organization, files: try await files(body, quote))
-            var (plan, isPlanned) = try await plan(context, now: clock.now)
-            if !isPlanned {
-                isOpen = true
-                continue
+    ///
+    /// - Parameter page: How many events are read at once.
+    public func planDeferred(page: Int = 100) async throws(BridgeError) -> Bool {
+        var isOpen = false
+        var held: Set<EventID> = []
+        var events: [StoredEvent] = []
+        repeat {
+            let last = events.last
+            events = try await stored { () throws(StoreError) in try await store.unplannedEvents(after: last, limit: page) }
+            for event in events {
+                do throws(BridgeError) {
+                    if try await !planAgain(event) { isOpen = true }
+                } catch {
+                    // What is amiss with one quote or organization keeps its own events waiting and nobody else's.
+                    guard case .store(let fault) = error, fault.isAboutWhatIsRead else { throw error }
+                    isOpen = true
+                    held.insert(event.id)
+                    if !heldUp.contains(event.id) { observer.observe(.eventHeldUp(event.id, event.organizationID, fault)) }
+                }
             }
-            // Some of it may have been decided before.
-            let known = try await self.stored { () throws(StoreError) in
-                try await store.event(event.id, organizationID: event.organizationID)
-            }
-            plan = plan.leaving(known?.1 ?? [])
-            let retry = PlannedRetry(
-                eventID: event.id, organizationID: event.organizationID, decisions: plan.decisions, messages: plan.messages, isPlanned: true
-            )
-            if try await stored({ () throws(StoreError) in try await store.plan(retry) }) {
-                intake.announce(plan.messages.flatMap(\.accepted))
-            }
-        }
+        } while events.count == page
+        heldUp.replace(with: held)
         return isOpen
+    }
+
+    /// Whether the event stands open no more.
+    private func planAgain(_ event: StoredEvent) async throws(BridgeError) -> Bool {
+        guard let json = try? JSONValue(parsing: event.payload),
+            let body = try? QuoteEvent(json, trigger: event.trigger, quoteID: event.quoteID, leavesOut: true)
+        else {
+            try await close(event)
+            return true
+        }
+        let quote = try await quote(body, event.organizationID)
+        let organization = try await stored { () throws(StoreError) in try await store.organization(event.organizationID) }
+        let context = PlanningContext(
+            event: body, stored: event, fields: QuoteFields(body.fields, over: quote?.fields), publicToken: quote.flatMap(publicToken),
+            organization: organization, files: try await files(body, quote))
+        let (whole, isPlanned) = try await plan(context, now: clock.now)
+        guard isPlanned else { return false }
+        // Some of it may have been decided before it came here.
+        let known = try await stored { () throws(StoreError) in try await store.event(event.id, organizationID: event.organizationID) }
+        let plan = whole.leaving(known?.1 ?? [])
+        let retry = PlannedRetry(
+            eventID: event.id, organizationID: event.organizationID, decisions: plan.decisions, messages: plan.messages, isPlanned: true)
+        if try await stored({ () throws(StoreError) in try await store.plan(retry) }) {
+            intake.announce(plan.messages.flatMap(\.accepted))
+        }
+        return true
+    }
+
+    /// Ends the waiting of an event that cannot be read any more: nothing will ever be known of it that could be sent.
+    private func close(_ event: StoredEvent) async throws(BridgeError) {
+        let retry = PlannedRetry(
+            eventID: event.id, organizationID: event.organizationID, decisions: event.decisions(.none, .undecodable), messages: [],
+            isPlanned: true)
+        if try await stored({ () throws(StoreError) in try await store.plan(retry) }) {
+            observer.observe(.eventUndecodable(event.id, event.organizationID))
+        }
+    }
+}
+
+extension StoreError {
+    /// The store answers, and cannot read or do just this.
+    fileprivate var isAboutWhatIsRead: Bool {
+        switch self {
+        case .corrupt, .driver: true
+        case .unavailable, .outcomeUnknown, .full, .schema: false
+        }
     }
 }
 
 extension StoredEvent {
-    /// What stands for an event that is to be decided later.
-    func deferredDecisions(_ reason: Reason) -> [Decision] {
+    /// The same answer for all that an event is decided for.
+    func decisions(_ outcome: DecisionOutcome, _ reason: Reason) -> [Decision] {
         let rows = DecisionTable.rows(of: trigger)
         let places: [(ChannelName?, Audience?)] = rows.isEmpty ? [(nil, nil)] : rows.map { ($0.channel, $0.audience) }
         return places.map { channel, audience in
             Decision(
                 id: .make(), eventID: id, organizationID: organizationID, trigger: trigger, channel: channel, audience: audience,
-                outcome: .deferred, reason: reason, createdAt: acceptedAt)
+                outcome: outcome, reason: reason, createdAt: acceptedAt)
         }
     }
 }

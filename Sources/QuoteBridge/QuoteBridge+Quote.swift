@@ -6,14 +6,11 @@ import WorkflowEngine
 // What is remembered of a quote, and the token by which its customer finds it.
 extension QuoteBridge {
     /// The quote's public token, opened; nil when it has none or it can no longer be opened.
-    func publicToken(_ quote: Quote) -> String? {
-        guard let sealed = quote.sealedToken, let bytes = try? sealer.open(sealed, for: Self.sealContext(quote.organizationID, quote.id))
-        else { return nil }
-        return String(decoding: bytes, as: UTF8.self)
-    }
+    func publicToken(_ quote: Quote) -> String? { (try? quote.publicToken(with: sealer)) ?? nil }
 
-    private static func sealContext(_ organizationID: OrganizationID, _ quoteID: QuoteID) -> String {
-        "quote-token:\(organizationID):\(quoteID)"
+    /// The same where nothing is worth anything without it.
+    func requirePublicToken(_ quote: Quote) throws(BridgeError) -> String? {
+        do { return try quote.publicToken(with: sealer) } catch { throw .sealed(error) }
     }
 
     /// The token that links of this event's messages carry: the quote's own, else the event's, else for a quote that is sent a new one.
@@ -24,10 +21,8 @@ extension QuoteBridge {
             return given
         }
         if let before, before.tokenHash != nil {
-            let known = publicToken(before)
             // A mail whose only purpose is its link is not sent without it.
-            if known == nil, event.trigger == DecisionTable.quoteSent { throw .store(.corrupt(what: "quote token")) }
-            return known
+            return event.trigger == DecisionTable.quoteSent ? try requirePublicToken(before) : publicToken(before)
         }
         return event.trigger == DecisionTable.quoteSent ? Self.newToken() : nil
     }
@@ -83,9 +78,7 @@ extension QuoteBridge {
         }
         if let token, quote.tokenHash == nil {
             quote.tokenHash = SHA256.digest(Array(token.utf8))
-            do { quote.sealedToken = try sealer.seal(Array(token.utf8), for: Self.sealContext(stored.organizationID, id)) } catch {
-                throw .store(.corrupt(what: "quote token"))
-            }
+            do { quote.sealedToken = try sealer.seal(Array(token.utf8), for: quote.tokenContext) } catch { throw .sealed(error) }
         }
         return quote
     }

@@ -17,6 +17,9 @@ public struct QuoteBridge: Sendable {
     public let feed: ActivityFeed
     /// Takes events while the store is away; nil where there is none beside it.
     public let spool: Spool?
+    /// Raised when an event was stored whose decisions stand open.
+    public let deferred = WakeSignal()
+    let heldUp = HeldUpEvents()
 
     public init(
         store: any Store, intake: MessageIntake, planner: Planner, sealer: any Sealer, configuration: BridgeConfiguration,
@@ -66,7 +69,10 @@ public struct QuoteBridge: Sendable {
             count(event.trigger, answer.isDuplicate ? .duplicate : .ok)
             return answer
         } catch {
-            if case .store = error { count(event.trigger, .failed) } else { count(event.trigger, .refused) }
+            switch error {
+            case .store, .sealed: count(event.trigger, .failed)
+            default: count(event.trigger, .refused)
+            }
             throw error
         }
     }
@@ -100,6 +106,7 @@ public struct QuoteBridge: Sendable {
             case .committed:
                 intake.announce(commit.messages.flatMap(\.accepted), releasesOthers: commit.supersedes != nil)
                 feed.publish(commit.activities)
+                if !commit.event.isPlanned { deferred.raise() }
                 return PublishAnswer(
                     eventID: id, quoteID: event.quoteID, trigger: event.trigger, isDuplicate: false, publicToken: token,
                     decisions: commit.decisions)
@@ -125,7 +132,7 @@ public struct QuoteBridge: Sendable {
         var token: String?
         if let quoteID = event.quoteID, !DecisionTable.rows(of: event.trigger).isEmpty {
             let quote = try await stored { () throws(StoreError) in try await store.quote(quoteID, organizationID: event.organizationID) }
-            token = quote.flatMap(publicToken)
+            if let quote { token = try requirePublicToken(quote) }
         }
         return PublishAnswer(
             eventID: event.id, quoteID: event.quoteID, trigger: event.trigger, isDuplicate: isDuplicate, publicToken: token,

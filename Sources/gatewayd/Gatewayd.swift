@@ -4,6 +4,7 @@ struct Gatewayd: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "gatewayd",
         abstract: "A notification gateway: decides who hears about a quote, keeps every intent durably, and delivers it.",
+        version: "0.1.0-dev",
         subcommands: [Dev.self, Serve.self, Check.self, Migrate.self, Organizations.self, Keys.self, Adapters.self, Explain.self])
 }
 

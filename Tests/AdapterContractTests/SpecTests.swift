@@ -24,6 +24,8 @@ struct SpecTests {
         #expect(limits?["attemptTimeout"]?.stringValue.flatMap { Duration(configuration: $0) } == descriptor.attemptTimeout)
         #expect(limits?["concurrency"]?.intValue == Int64(descriptor.concurrency))
         #expect(limits?["perEndpoint"]?.intValue == Int64(descriptor.perEndpoint))
+        #expect(limits?["recipientInterval"]?.stringValue.flatMap { Duration(configuration: $0) } == descriptor.recipientRate?.interval)
+        #expect(limits?["recipientBurst"]?.intValue == descriptor.recipientRate.map { Int64($0.burst) })
     }
 
     @Test(arguments: InstalledChannels.names)

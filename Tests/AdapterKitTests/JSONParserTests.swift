@@ -36,6 +36,15 @@ import Testing
         #expect(try JSONValue(parsing: #"{"a":{"a":1},"A":2}"#) == ["a": ["a": 1], "A": 2])
     }
 
+    @Test(arguments: [
+        ("", 1, 1), ("{\"a\": }", 1, 7), ("{\n  \"é😀\": 1,\r\n  \"b\" 2\n}", 3, 7), ("[1]\n\nx", 3, 1), ("[\n", 2, 1),
+    ])
+    func aFaultHasItsPlace(text: String, line: Int, column: Int) {
+        let error = #expect(throws: JSONError.self) { try JSONValue(parsing: text) }
+        #expect(error?.line == line && error?.column == column, "\(String(describing: error))")
+        #expect(error?.description.hasSuffix(" in line \(line), column \(column)") == true)
+    }
+
     @Test func depth() throws {
         func nested(_ levels: Int) -> String { String(repeating: "[", count: levels) + String(repeating: "]", count: levels) }
         #expect(throws: Never.self) { try JSONValue(parsing: nested(32)) }

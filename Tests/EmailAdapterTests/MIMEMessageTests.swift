@@ -1,4 +1,5 @@
 import AdapterKit
+import GatewayTestKit
 import Testing
 
 @testable import EmailAdapter

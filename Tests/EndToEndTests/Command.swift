@@ -32,7 +32,9 @@ struct Command: Sendable {
     }
 
     /// Runs `gatewayd` with these words; `--config` stands for itself and its file.
-    func run(_ words: String...) async throws -> Result {
+    func run(_ words: String...) async throws -> Result { try await run(words) }
+
+    func run(_ words: [String]) async throws -> Result {
         let arguments = words.flatMap { $0 == "--config" ? [$0, configURL.path] : [$0] }
         let (status, output, errors) = await (try RunningProcess(Daemon.binary, arguments)).result()
         return Result(status: status, output: output, errors: errors)

@@ -103,11 +103,78 @@ struct CommandTests {
             #expect(down.status == 0 && down.lines.last == "090  090_workflow_engine_foundation  pending")
             #expect(down.lines.dropLast().allSatisfy { $0.hasSuffix("  applied") })
             let lacking = try await command.run("migrate", "verify", "--config")
-            #expect(lacking.status == 1 && lacking.errors.contains("090_workflow_engine_foundation"))
+            #expect(
+                lacking.status == 1 && lacking.errors.contains("lacks migrations: 090_workflow_engine_foundation")
+                    && lacking.errors.contains("`gatewayd migrate apply`"))
+            let nothing = try await command.run("migrate", "down", "--to", "089", "--approve", "--config")
+            #expect(nothing.status == 0 && nothing.errors.contains("no migration above 089 is applied"))
+            let beyond = try await command.run("migrate", "down", "--to", "999", "--approve", "--config")
+            #expect(beyond.status == 2 && beyond.errors.contains("no migration 999; the newest is 090_workflow_engine_foundation"))
             #expect(try await command.run("migrate", "apply", "--config").status == 0)
             #expect(
                 try await command.run("organizations", "list", "--config").lines == ["\(Self.organization)  Dak BV"],
                 "the rest is as it was")
+        }
+    }
+
+    @Test func itKnowsItsVersion() async throws {
+        try await with { command in
+            let told = try await command.run("--version")
+            #expect(told.status == 0 && told.lines.count == 1 && told.output.first?.isNumber == true)
+        }
+    }
+
+    @Test func aKeyOfANewOrganizationSaysWhatItLacks() async throws {
+        try await with { command in
+            let words = ["keys", "create", "--config", "--name", "k", "--role", "admin", "--organization"]
+            let nameless = try await command.run(words + [Self.organization])
+            #expect(nameless.status == 0 && nameless.lines.count == 1 && nameless.errors.contains("has no name"))
+            let other = UUIDBits.version7().text
+            let named = try await command.run(words + [other, "--organization-name", "Dak BV"])
+            #expect(named.status == 0 && named.errors.isEmpty)
+            #expect(try await command.run("organizations", "list", "--config").output.contains("\(other)  Dak BV"))
+        }
+    }
+
+    @Test func aPortThatIsTakenIsToldInOneSentence() async throws {
+        let holder = try TakenPort()
+        defer { holder.close() }
+        try await with { command in
+            let yaml = try String(contentsOf: command.configURL, encoding: .utf8).replacing("port: 0 }", with: "port: \(holder.port) }")
+            try yaml.write(to: command.configURL, atomically: true, encoding: .utf8)
+            let served = try await command.run("serve", "--config", "--log-level", "critical")
+            #expect(served.status == 1)
+            #expect(served.errors == "gatewayd: port \(holder.port) of 127.0.0.1 is taken by another program (http.port)\n")
+            let dev = await
+                (try RunningProcess(
+                    Daemon.binary, ["dev", "--port", "\(holder.port)", "--no-demo", "--data", command.folder.path + "/dev"])).result()
+            #expect(dev.0 == 1 && dev.1.isEmpty)
+            #expect(dev.2.contains("gatewayd: port \(holder.port) of 127.0.0.1 is taken by another program (http.port); --port 0 finds"))
+        }
+    }
+
+    @Test func aStoreThatCannotBeOpenedIsAFault() async throws {
+        try await with { command in
+            let good = try String(contentsOf: command.configURL, encoding: .utf8)
+            try "".write(to: command.folder.appending(path: "file"), atomically: true, encoding: .utf8)
+            for (place, sentence) in [
+                ("nowhere/gatewayd.db", "its folder \(command.folder.path)/nowhere/ does not exist"),
+                ("file/gatewayd.db", "\(command.folder.path)/file"), ("", "\(command.folder.path)/ is a folder"),
+            ] {
+                try good.replacing("/gatewayd.db", with: "/" + place).write(to: command.configURL, atomically: true, encoding: .utf8)
+                let checked = try await command.run("check", "--config")
+                #expect(checked.status == 1)
+                #expect(checked.lines.contains { $0.hasPrefix("FAIL  store  ") && $0.contains(sentence) }, "\(checked.output)")
+                for words in [["serve", "--config"], ["keys", "list", "--config"]] {
+                    let refused = try await command.run(words)
+                    #expect(refused.status == 1 && refused.errors.contains("cannot be opened: "), "\(refused.errors)")
+                }
+            }
+            // What is there and is no store.
+            try String(repeating: "no store ", count: 200)
+                .write(to: command.folder.appending(path: "gatewayd.db"), atomically: true, encoding: .utf8)
+            try good.write(to: command.configURL, atomically: true, encoding: .utf8)
+            #expect(try await command.run("check", "--config").lines.contains { $0.hasPrefix("FAIL  store  ") })
         }
     }
 

@@ -18,7 +18,6 @@ final class Daemon: Sendable {
     let http = CurlTransport(configuration: CurlConfiguration())
     /// More words for `serve`.
     private let arguments: [String]
-    /// What it is told by its environment, beside the file.
     private let environment: [String: String]
     private let process = Mutex<RunningProcess?>(nil)
 
@@ -27,10 +26,11 @@ final class Daemon: Sendable {
     /// - Parameters:
     ///   - channels: the channels' section of the configuration, in YAML.
     ///   - arguments: more words for `serve`.
-    ///   - storeURL: where the store is; nil for an embedded one in the folder.
+    ///   - store: the store's section, in YAML; nil for an embedded one in the folder.
+    ///   - environment: laid over the configuration of `serve`.
     init(
-        channels: String, more: String = "", seeded: Bool = true, storeURL: String? = nil, arguments: [String] = [],
-        environment: [String: String] = [:]
+        channels: String, more: String = "", seeded: Bool = true, store: String? = nil, environment: [String: String] = [:],
+        arguments: [String] = []
     ) async throws {
         self.arguments = arguments
         self.environment = environment
@@ -39,7 +39,7 @@ final class Daemon: Sendable {
         configURL = folder.appending(path: "gatewayd.yaml")
         try """
         http: { host: 127.0.0.1, port: 0 }
-        store: { url: "\(storeURL ?? "sqlite:\(folder.path)/gatewayd.db")" }
+        store: { \(store ?? "url: \"sqlite:\(folder.path)/gatewayd.db\"") }
         secrets: { keyring: "k1 \(Base64.encode([UInt8](repeating: 7, count: 32)))" }
         network: { allow: ["127.0.0.0/8"] }
         quotes: { publicBaseURL: "https://portal.example", apiBaseURL: "https://api.example" }
@@ -55,14 +55,28 @@ final class Daemon: Sendable {
         try await start()
     }
 
-    /// A further node over the same configuration and store, with a process of its own.
-    init(beside first: Daemon, arguments: [String] = [], environment: [String: String] = [:]) async throws {
+    /// A further node over the same configuration, with a process of its own.
+    ///
+    /// - Parameter environment: laid over the configuration.
+    init(beside first: Daemon, environment: [String: String] = [:], arguments: [String] = []) async throws {
         self.arguments = arguments
         self.environment = environment
         folder = first.folder
         configURL = first.configURL
         adminToken = first.adminToken
         try await start()
+    }
+
+    /// Runs `body` with a further node, and ends it whatever comes; in the end it has to stop well.
+    static func with(
+        beside first: Daemon, environment: [String: String] = [:], _ body: (Daemon) async throws -> Void
+    ) async throws {
+        let daemon = try await Daemon(beside: first, environment: environment)
+        do { try await body(daemon) } catch {
+            await daemon.killHard()
+            throw error
+        }
+        #expect(await daemon.stopped().status == 0)
     }
 
     // MARK: The process
@@ -79,8 +93,11 @@ final class Daemon: Sendable {
     }
 
     /// Runs a command to its end and answers its standard output.
-    static func run(_ arguments: [String]) async throws -> String {
-        let process = try RunningProcess(binary, arguments)
+    ///
+    /// - Parameter environment: laid over the configuration.
+    static func run(_ arguments: [String], environment: [String: String] = [:]) async throws -> String {
+        let process = try RunningProcess(
+            binary, arguments, environment: ProcessInfo.processInfo.environment.merging(environment) { $1 })
         let (status, output, errors) = await process.result()
         guard status == 0 else {
             throw Failure(description: "gatewayd \(arguments.joined(separator: " ")) ended with \(status): \(errors)")
@@ -119,6 +136,12 @@ final class Daemon: Sendable {
         if let running = process.withLock({ $0 }) { kill(running.pid, number) }
     }
 
+    /// Asks the daemon to stop; it can be started again.
+    func stopped() async -> (status: Int32, log: String) {
+        signal(SIGTERM)
+        return await ended()
+    }
+
     /// Exit status and log, once the daemon has ended; it can be started again.
     func ended() async -> (status: Int32, log: String) {
         guard let running = process.withLock({ $0 }) else { return (0, "") }
@@ -148,11 +171,13 @@ final class Daemon: Sendable {
         var json: JSONValue
     }
 
-    func call(_ method: String, _ path: String, _ body: JSONValue? = nil, token: String? = nil) async throws -> Reply {
+    /// - Parameter port: of what stands before the daemon, where something does; each call then has a connection of its own.
+    func call(_ method: String, _ path: String, _ body: JSONValue? = nil, token: String? = nil, port: Int? = nil) async throws -> Reply {
         var headers = [HTTPHeader("Authorization", "Bearer \(token ?? adminToken)")]
         if body != nil { headers.append(HTTPHeader("Content-Type", "application/json")) }
         let request = HTTPRequest(
-            method: method, url: url + path, headers: headers, body: body?.bytes ?? [], maximumReplyBytes: 64 << 20, isIdempotent: true,
+            method: method, url: (port.map { "http://127.0.0.1:\($0)" } ?? url) + path, headers: headers, body: body?.bytes ?? [],
+            maximumReplyBytes: 64 << 20, isIdempotent: port == nil,
             network: .trusted)
         switch try await http.send(request) {
         case .reply(let reply): return Reply(status: reply.status, json: (try? JSONValue(parsing: reply.body)) ?? .null)
@@ -208,8 +233,10 @@ final class Daemon: Sendable {
         var last: [JSONValue] = []
         do {
             return try await look("at deliveries") {
-                last = try await deliveries(query)
-                return isDone(last) ? .some(last) : .none
+                // A store that is coming back may refuse meanwhile.
+                guard let all = try? await deliveries(query) else { return nil }
+                last = all
+                return isDone(all) ? .some(all) : .none
             }
         } catch let failure as Failure { throw Failure(description: "\(failure): \(last.map { $0.text("status") })") }
     }

@@ -38,7 +38,7 @@ struct DevTests {
         let status = first.status
         let names = [
             "url", "consoleURL", "token", "organizationId", "smtpPort", "whatsappURL", "webhookURL", "whatsappAppSecret",
-            "whatsappVerifyToken",
+            "whatsappVerifyToken", "whatsappAccessToken", "whatsappPhoneNumberID", "webhookSecret",
         ]
         #expect(Set(status.objectValue?.keys ?? [:].keys) == Set(names))
         let (url, token) = (status.text("url"), status.text("token"))
@@ -54,6 +54,12 @@ struct DevTests {
             #expect(page.contains(asset))
             #expect(try await get(http, url + asset).status == 200)
         }
+        for state in ["pending", "scheduled", "processing", "succeeded", "failed", "suppressed", "cancelled", "unknown"] {
+            #expect(page.contains("<option>\(state)</option>"), "\(state)")
+        }
+        let style = String(decoding: try await get(http, url + "/console/console.css").body, as: UTF8.self)
+        let narrow = try #require(style.firstRange(of: "@media (max-width"))
+        #expect(!style[narrow.lowerBound...].contains("display: none"), "a narrow screen shows every column")
         #expect(!page.contains("<style") && !page.contains("style=") && !page.contains(" onclick"), "the policy forbids what stands inline")
         for file in ["keyring", "token", "dev.json"] {
             let attributes = try FileManager.default.attributesOfItem(atPath: folder.path + "/" + file)

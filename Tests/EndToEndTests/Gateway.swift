@@ -14,11 +14,11 @@ struct Gateway {
     /// - Parameters:
     ///   - email, whatsapp, webhook: further keys of each channel's section.
     ///   - smtpPort, whatsappURL: where the channel leads to instead of the stand-in.
-    ///   - storeURL: where the store is; nil for an embedded one.
+    ///   - store: the store's section; nil for an embedded one.
     ///   - arguments: further arguments of `serve`.
     init(
         email: String = "", whatsapp: String = "", webhook: String = "", more: String = "", seeded: Bool = true, smtpPort: Int? = nil,
-        whatsappURL: String? = nil, storeURL: String? = nil, arguments: [String] = [], environment: [String: String] = [:]
+        whatsappURL: String? = nil, store: String? = nil, environment: [String: String] = [:], arguments: [String] = []
     ) async throws {
         providers = try await SimulatorSet.start()
         daemon = try await Daemon(
@@ -26,7 +26,7 @@ struct Gateway {
                 email: { host: 127.0.0.1, port: \(smtpPort ?? providers.smtpPort), security: none, from: "Voorbeeld <hallo@voorbeeld.example>"\(email) }
                 whatsapp: { provider: cloud, baseURL: "\(whatsappURL ?? providers.whatsappURL)", phoneNumberID: "\(providers.whatsappPhoneNumberID)", accessToken: "\(providers.whatsappAccessToken.reveal())", appSecret: "\(providers.whatsappAppSecret.reveal())", verifyToken: "\(providers.whatsappVerifyToken.reveal())"\(whatsapp) }
                 webhook: { secret: "\(providers.webhookSecret.reveal())"\(webhook) }
-                """, more: more, seeded: seeded, storeURL: storeURL, arguments: arguments, environment: environment)
+                """, more: more, seeded: seeded, store: store, environment: environment, arguments: arguments)
     }
 
     /// Stops the daemon as an operator would, then the providers; answers the daemon's exit status and log.
@@ -40,11 +40,11 @@ struct Gateway {
     /// Runs `body` on a gateway of its own, and stops it whatever comes.
     static func with(
         email: String = "", whatsapp: String = "", webhook: String = "", more: String = "", seeded: Bool = true, smtpPort: Int? = nil,
-        whatsappURL: String? = nil, storeURL: String? = nil, _ body: (Gateway) async throws -> Void
+        whatsappURL: String? = nil, store: String? = nil, _ body: (Gateway) async throws -> Void
     ) async throws {
         let gateway = try await Gateway(
             email: email, whatsapp: whatsapp, webhook: webhook, more: more, seeded: seeded, smtpPort: smtpPort, whatsappURL: whatsappURL,
-            storeURL: storeURL)
+            store: store)
         do { try await body(gateway) } catch {
             await gateway.stop()
             throw error

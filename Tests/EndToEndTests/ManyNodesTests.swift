@@ -7,28 +7,9 @@ import Testing
 /// Two daemons over one PostgreSQL.
 @Suite(.serialized)
 struct ManyNodesTests {
-    private static let quick = ", retry: { initial: 50ms, jitter: 0 }, quietTime: 50ms"
-
-    /// Runs `body` on a gateway and a second daemon beside it.
-    private func withNodes(
-        channels: String = "", more: String = "", _ body: (Gateway, Daemon, PostgresDatabase) async throws -> Void
-    ) async throws {
-        try await PostgresDatabase.with(isEmpty: true) { database in
-            try await Gateway.with(email: channels, whatsapp: channels, webhook: channels, more: more, storeURL: database.url) { gateway in
-                let second = try await Daemon(beside: gateway.daemon)
-                do { try await body(gateway, second, database) } catch {
-                    second.signal(SIGKILL)
-                    _ = await second.ended()
-                    throw error
-                }
-                second.signal(SIGTERM)
-                #expect(await second.ended().status == 0)
-            }
-        }
-    }
-
     @Test func aQuoteThatIsSentAtOneNodeIsAcceptedAtTheOther() async throws {
-        try await withNodes { gateway, second, _ in
+        try await Cluster.with { cluster, _ in
+            let (gateway, second) = (cluster.gateway, cluster.second)
             let sent = try await gateway.daemon.call("POST", "/api/v1/quotes/q-1/send", Gateway.sentQuote)
             #expect(sent.status == 202)
             let accepted = try await second.call(
@@ -37,7 +18,9 @@ struct ManyNodesTests {
             let deliveries = try await second.deliveries("&quoteId=q-1") {
                 $0.count == 5 && $0.allSatisfy { $0.text("status") == "succeeded" }
             }
-            for delivery in deliveries where delivery.text("channel") != "webhook" { #expect(gateway.arrivals(of: delivery.text("id")) <= 1) }
+            for delivery in deliveries where delivery.text("channel") != "webhook" {
+                #expect(gateway.arrivals(of: delivery.text("id")) <= 1)
+            }
             #expect(gateway.providers.smtp.count == 3 && gateway.providers.whatsapp.count == 2)
             for node in [gateway.daemon, second] {
                 let health = try await node.call("GET", "/api/v1/outbox/health")
@@ -47,7 +30,8 @@ struct ManyNodesTests {
     }
 
     @Test func theSameEventAtBothNodesGivesOneSetOfDeliveries() async throws {
-        try await withNodes { gateway, second, _ in
+        try await Cluster.with { cluster, _ in
+            let (gateway, second) = (cluster.gateway, cluster.second)
             var event = Gateway.sentQuote.objectValue ?? [:]
             event["eventId"] = "evt-100"
             let body = JSONValue.object(event)
@@ -64,7 +48,8 @@ struct ManyNodesTests {
     }
 
     @Test func whatIsPutInBySQLIsTakenOverAfterTheCommit() async throws {
-        try await withNodes { gateway, second, database in
+        try await Cluster.with { cluster, database in
+            let (gateway, second) = (cluster.gateway, cluster.second)
             var event = Gateway.sentQuote.objectValue ?? [:]
             event["type"] = "quotes.quote.sent"
             event["quoteId"] = "q-7"
@@ -74,76 +59,74 @@ struct ManyNodesTests {
             let ids = try await database.values(call, as: String.self)
             let again = try await database.values(call, as: String.self)
             #expect(ids == again)
-            #expect(try await second.deliveries("&quoteId=q-7") { $0.count == 2 && $0.allSatisfy { $0.text("status") == "succeeded" } }.count == 2)
+            #expect(
+                try await second.deliveries("&quoteId=q-7") { $0.count == 2 && $0.allSatisfy { $0.text("status") == "succeeded" } }.count
+                    == 2)
             // Over HTTP it is the same event.
             let repeated = try await second.call("POST", "/api/v1/quote-events", .object(event))
             #expect(repeated.status == 200 && repeated.json.text("eventId") == ids.first)
 
+            // One that cannot be taken stands aside with its reason, and holds up nobody.
+            try await database.run(
+                """
+                SELECT gateway.publish_quote_event('\(Daemon.organization)', '{"type": "quotes.quote.sent", "quoteId": "q-8"}')
+                """)
             let message: JSONValue = ["channel": "email", "to": "a@b.example", "content": ["subject": "s", "text": "t"]]
             let messageIDs = try await database.values(
                 "SELECT gateway.enqueue_message('\(Daemon.organization)', $json$\(message.text)$json$)::text", as: String.self)
-            let delivered = try await gateway.daemon.look("at the message") {
+            _ = try await gateway.daemon.look("at the message") {
                 let reply = try await gateway.daemon.call("GET", "/api/v1/messages/\(messageIDs[0])")
                 return reply.json["deliveries"]?[0]?.text("status") == "succeeded" ? reply.json : nil
             }
-            #expect(delivered["deliveries"]?[0]?.text("messageId") == messageIDs[0])
             try await gateway.daemon.look("at the entries") {
-                try await database.values("SELECT count(*) FROM gateway.entries", as: Int.self) == [0] ? () : nil
+                let waiting = "SELECT count(*) FROM gateway.entries WHERE refused_at IS NULL"
+                return try await database.values(waiting, as: Int.self) == [0] ? () : nil
+            }
+            let refusals = try await database.values("SELECT refusal FROM gateway.entries", as: String.self)
+            #expect(refusals.count == 1 && refusals[0].contains("leadId"))
+        }
+    }
+
+    /// A daemon on the schema of before serves as it did, also while the workflow engine's tables come; nobody is seeded by that.
+    @Test func theWorkflowEngineComesUnderLoad() async throws {
+        try await PostgresDatabase.with(isEmpty: true) { database in
+            try await Gateway.with(seeded: false, store: "url: \"\(database.url)\"") { gateway in
+                let configuration = ["--config", gateway.daemon.configURL.path]
+                #expect(await gateway.daemon.stopped().status == 0)
+                _ = try await Daemon.run(["migrate", "down", "--to", "89", "--approve"] + configuration)
+                let verifying = ["GATEWAYD_STORE_MIGRATE": "verify"]
+                // Where the configuration says so, only the command that is meant to changes the schema.
+                _ = try await Daemon.run(["organizations", "list"] + configuration, environment: verifying)
+                try await Daemon.with(beside: gateway.daemon, environment: verifying) { daemon in
+                    #expect(try await daemon.call("GET", "/readyz").json.text("migrations") == "pending")
+                    for number in 0..<5 { try await sendLegacy(number, to: daemon) }
+                    async let applied = Daemon.run(["migrate", "apply"] + configuration, environment: verifying)
+                    for number in 5..<30 { try await sendLegacy(number, to: daemon) }
+                    #expect(try await applied.contains("090_workflow_engine_foundation  applied"))
+                    for number in 30..<35 { try await sendLegacy(number, to: daemon) }
+                    let deliveries = try await daemon.deliveries {
+                        $0.count == 35 && $0.allSatisfy { $0.text("status") == "succeeded" }
+                    }
+                    #expect(deliveries.allSatisfy { $0.text("origin") == "legacy" })
+                    let workflows = try await daemon.call("GET", Gateway.engine + "/workflows")
+                    #expect(workflows.status == 200 && workflows.json["workflows"]?.arrayValue?.isEmpty == true)
+                }
+                try await gateway.daemon.start()
             }
         }
     }
 
-    /// What a node held when it was killed goes out from the other; nothing is lost, and every repeat can be seen.
-    @Test func oneOfTwoNodesIsKilledAgainAndAgain() async throws {
-        try await withNodes(channels: Self.quick, more: "dispatch: { lease: 3s }") { gateway, second, _ in
-            gateway.providers.whatsapp.setScript([WhatsAppRule(.delay(.milliseconds(30)))])
-            gateway.providers.webhook.setScript([WebhookRule(path: "/7", .after(.milliseconds(60), .answer(HTTPAnswer(200))))])
-            var accepted: Set<String> = []
-            for round in 0..<6 {
-                let ids = try await withThrowingTaskGroup(of: String.self) { group in
-                    for index in 0..<60 {
-                        let channel = ["email", "webhook", "whatsapp"][index % 3]
-                        let to = [
-                            "r\(round)i\(index)@klant.example", "\(gateway.providers.webhookURL)/\(index % 10)/r\(round)",
-                            "+3161\(1_000_000 + round * 1000 + index)",
-                        ][index % 3]
-                        group.addTask { try await gateway.deliver(channel, to: to) }
-                    }
-                    if round % 2 == 0 { second.signal(SIGKILL) }
-                    let ids = try await group.reduce(into: Set<String>()) { $0.insert($1) }
-                    if round % 2 == 1 { second.signal(SIGKILL) }
-                    return ids
-                }
-                accepted.formUnion(ids)
-                _ = await second.ended()
-                try await second.start()
-            }
-            let ended = try await gateway.daemon.deliveries { all in
-                all.count == accepted.count && all.allSatisfy { ["succeeded", "unknown"].contains($0.text("status")) }
-            }
-            #expect(Set(ended.map { $0.text("id") }) == accepted)
-            var repeats = 0
-            for delivery in ended {
-                let arrivals = gateway.arrivals(of: delivery.text("id"))
-                if delivery.text("channel") == "whatsapp" {
-                    #expect(arrivals <= 1)
-                } else {
-                    #expect(arrivals >= 1 && delivery.text("status") == "succeeded")
-                    if arrivals > 1 {
-                        repeats += 1
-                        #expect(delivery.isPossibleDuplicate)
-                    }
-                }
-            }
-            let health = try await gateway.daemon.call("GET", "/api/v1/outbox/health")
-            #expect(health.json["unaccounted"]?.intValue == 0 && health.json["states"]?["processing"]?.intValue == 0)
-            print("one of two nodes killed 6 times: \(ended.count) accepted, 0 lost, \(repeats) repeats, all flagged")
-        }
+    private func sendLegacy(_ number: Int, to daemon: Daemon) async throws {
+        let sent = try await daemon.call("POST", "/api/v1/quotes/q-\(number)/send", Gateway.sentQuote)
+        #expect(sent.status == 202)
+        let mail = sent.json["decisions"]?.arrayValue?.first { $0.text("channel") == "email" }
+        #expect(mail?.text("outcome") == "legacy" && mail?.text("reason") == "rule_not_found")
     }
 
     /// A node that stood still for longer than its leases writes nothing of what it held.
     @Test func aNodeThatStoodStillSettlesNothing() async throws {
-        try await withNodes(channels: Self.quick, more: "dispatch: { lease: 3s }") { gateway, second, _ in
+        try await Cluster.with(channels: Cluster.quick, more: Cluster.shortLeases) { cluster, _ in
+            let (gateway, second) = (cluster.gateway, cluster.second)
             gateway.providers.webhook.setScript([WebhookRule(.held(.answer(HTTPAnswer(200))))])
             var ids: [String] = []
             for index in 0..<20 { ids.append(try await gateway.deliver("webhook", to: gateway.providers.webhookURL + "/\(index)")) }
@@ -155,7 +138,8 @@ struct ManyNodesTests {
             }
             gateway.providers.webhook.release()
             second.signal(SIGCONT)
-            let ended = try await gateway.daemon.deliveries { all in all.count == 20 && all.allSatisfy { $0.text("status") == "succeeded" } }
+            let ended = try await gateway.daemon.deliveries { all in all.count == 20 && all.allSatisfy { $0.text("status") == "succeeded" }
+            }
             for delivery in ended where gateway.arrivals(of: delivery.text("id")) > 1 { #expect(delivery.isPossibleDuplicate) }
             let health = try await gateway.daemon.call("GET", "/api/v1/outbox/health")
             #expect(health.json["unaccounted"]?.intValue == 0)
@@ -163,7 +147,8 @@ struct ManyNodesTests {
     }
 
     @Test func tenThousandMessagesAreEachSentOnce() async throws {
-        try await withNodes { gateway, second, _ in
+        try await Cluster.with { cluster, _ in
+            let (gateway, second) = (cluster.gateway, cluster.second)
             let batches = (0..<20).map { batch in
                 JSONValue.array(
                     (0..<500).map { index in
@@ -174,7 +159,8 @@ struct ManyNodesTests {
                     })
             }
             for (number, batch) in batches.enumerated() {
-                let reply = try await (number % 2 == 0 ? gateway.daemon : second).call("POST", "/api/v1/messages/batch", ["messages": batch])
+                let reply = try await (number % 2 == 0 ? gateway.daemon : second).call(
+                    "POST", "/api/v1/messages/batch", ["messages": batch])
                 #expect(reply.status == 202)
             }
             _ = try await gateway.daemon.look("at the states") {

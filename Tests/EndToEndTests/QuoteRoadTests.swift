@@ -32,7 +32,7 @@ struct QuoteRoadTests {
                 gateway.providers.smtp.received().contains { $0.text.contains("2026-001") && $0.recipients == ["anna@voorbeeld.example"] })
 
             let explained = try await gateway.daemon.call("GET", "/api/v1/deliveries/\(deliveries[0].text("id"))/explain")
-            #expect(explained.json.text("summary").contains("accepted it after 1 try"))
+            #expect(explained.json.text("summary").contains("was accepted by the provider after 1 try"))
             let health = try await gateway.daemon.call("GET", "/api/v1/outbox/health")
             #expect(health.json["unaccounted"]?.intValue == 0)
             #expect(health.json["states"]?["succeeded"]?.intValue == 5)

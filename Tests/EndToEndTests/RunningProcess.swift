@@ -29,14 +29,34 @@ final class RunningProcess: Sendable {
         process.standardError = errors
         process.standardInput = input
         self.input = input.fileHandleForWriting
+        let end = End()
+        // Foundation's call that waits for the end keeps a processor busy.
+        process.terminationHandler = { end.put($0.terminationStatus) }
         try process.run()
         pid = process.processIdentifier
         let state = self
+        end.tell { state.ended($0) }
         Self.read(output.fileHandleForReading) { state.take(output: $0) }
         Self.read(errors.fileHandleForReading) { state.take(errors: $0) }
-        Thread.detachNewThread {
-            process.waitUntilExit()
-            state.ended(process.terminationStatus)
+    }
+
+    /// How the process ended, told as soon as both that and who wants to know are there.
+    private final class End: Sendable {
+        private let state = Mutex<(status: Int32?, listener: (@Sendable (Int32) -> Void)?)>((nil, nil))
+
+        func put(_ status: Int32) {
+            state.withLock { state in
+                state.status = status
+                return state.listener
+            }?(status)
+        }
+
+        func tell(_ listener: @escaping @Sendable (Int32) -> Void) {
+            let status = state.withLock { state in
+                state.listener = listener
+                return state.status
+            }
+            if let status { listener(status) }
         }
     }
 

@@ -39,7 +39,7 @@ struct ServingTests {
             _ = try await gateway.daemon.call("POST", "/api/v1/quotes/q-1/send", Gateway.sentQuote)
             let words = ["explain", "quote", "q-1", "--url", gateway.daemon.url, "--token", gateway.daemon.adminToken]
             let told = try await Daemon.run(words)
-            #expect(told.contains("Sent email to the lead for quote_sent: a step of workflow \"default\" is enabled."))
+            #expect(told.contains("Planned email to the lead for quote_sent: a step of workflow \"default\" is enabled."))
             let json = try JSONValue(parsing: try await Daemon.run(words + ["--json"]))
             #expect(json["rule"]?.text("workflowKey") == "default")
             let lost = await
@@ -106,5 +106,28 @@ struct ServingTests {
         await socket.close()
         kill(daemon.pid, SIGTERM)
         #expect(await daemon.result().0 == 0)
+    }
+
+    @Test func aKeyringThatIsNotTheStoresIsToldBeforeAnythingIsServed() async throws {
+        try await Gateway.with { gateway in
+            let daemon = gateway.daemon
+            #expect(try await daemon.call("POST", "/api/v1/quotes/q-1/send", Gateway.sentQuote).status == 202)
+            daemon.signal(SIGTERM)
+            _ = await daemon.ended()
+            let config = ["--config", daemon.configURL.path]
+            #expect(try await Daemon.run(["check"] + config).contains("ok  keyring  it opens what the store holds"))
+            for id in ["k1", "k2"] {
+                let keyring = "\(id) \(Base64.encode([UInt8](repeating: 8, count: 32)))"
+                let environment = ProcessInfo.processInfo.environment.merging(["GATEWAYD_SECRETS_KEYRING": keyring]) { $1 }
+                let checked = await (try RunningProcess(Daemon.binary, ["check"] + config, environment: environment)).result()
+                #expect(
+                    checked.0 == 1 && checked.1.contains("FAIL  keyring  secrets.keyring does not open what the store holds: the keyring "))
+                let served = await (try RunningProcess(Daemon.binary, ["serve"] + config, environment: environment)).result()
+                #expect(served.0 == 78 && served.2.contains("secrets.keyring does not open what the store holds"), "\(served.2)")
+            }
+            // With both keys everything opens again.
+            try await daemon.start()
+            #expect(try await daemon.call("POST", "/api/v1/quotes/q-1/send", Gateway.sentQuote).status == 202)
+        }
     }
 }

@@ -17,7 +17,7 @@ struct SpoolBench {
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         let server = try await PostgresServer()
         let gateway = try await Gateway(
-            storeURL: server.database(), environment: environment.merging(spool(in: folder, "first")) { first, _ in first })
+            store: "url: \"\(server.database())\"", environment: environment.merging(spool(in: folder, "first")) { first, _ in first })
         let bench = SpoolBench(server: server, gateway: gateway, folder: folder)
         var failure: (any Error)?
         do { try await body(bench) } catch { failure = error }

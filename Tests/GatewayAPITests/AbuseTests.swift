@@ -28,7 +28,7 @@ import Testing
 
     @Test(arguments: [1, 2, 3, 4] as [UInt64]) func randomBytes(seed: UInt64) async throws {
         try await APIBench.with { _, client async throws in
-            var noise = Noise(state: seed)
+            var noise = Dice(seed: seed)
             for operation in Self.operations {
                 for _ in 0..<6 {
                     let bytes = (0..<Int.random(in: 0...200, using: &noise)).map { _ in UInt8.random(in: 0...255, using: &noise) }
@@ -42,7 +42,7 @@ import Testing
 
     @Test(arguments: [11, 12, 13, 14, 15, 16] as [UInt64]) func randomJSON(seed: UInt64) async throws {
         try await APIBench.with { _, client async throws in
-            var noise = Noise(state: seed)
+            var noise = Dice(seed: seed)
             for operation in Self.operations where operation.row.body != .none {
                 for _ in 0..<25 {
                     let body = noise.mutated(Examples.body(of: operation) ?? .object([:]))
@@ -76,6 +76,13 @@ import Testing
         }
     }
 
+    @Test func aDocumentThatIsNoneIsRefusedWithLineAndColumn() async throws {
+        try await APIBench.with { _, client async throws in
+            let answer = try await client.call(.post, "/api/v1/messages", as: "sender", bytes: Array("{\n  \"channel\": email\n}".utf8))
+            #expect(answer.json["details"]?[0]?["message"]?.stringValue?.hasSuffix("in line 2, column 14") == true, "\(answer.text)")
+        }
+    }
+
     @Test func aBodyThatIsTooLargeIsNotRead() async throws {
         try await APIBench.with { _, client async throws in
             for (path, limit) in [("/api/v1/messages", 25 << 20), ("/api/v1/suppressions", 1 << 20)] {
@@ -106,17 +113,7 @@ import Testing
 }
 
 /// Values that look nearly right, from a seed.
-struct Noise: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var mixed = state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-        return mixed ^ (mixed >> 31)
-    }
-
+extension Dice {
     /// A path of a call, with ids that may be anything, and perhaps a query.
     mutating func address(of operation: Operation) -> String {
         let strange = [

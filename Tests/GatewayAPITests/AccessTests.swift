@@ -1,7 +1,9 @@
 import AdapterKit
+import GatewayCore
 import GatewayModel
 import GatewayTestKit
 import HTTPTypes
+import QuoteBridge
 import Testing
 
 @testable import GatewayAPI
@@ -60,7 +62,8 @@ import Testing
             await bench.store.close()
             let gone = try await client.call(.get, "/api/v1/deliveries", as: "admin")
             #expect(gone.status == 503 && gone.code == "store_unavailable" && gone.headers[.retryAfter] != nil)
-            #expect(try await client.call(.get, "/readyz").status == 503)
+            let unready = try await client.call(.get, "/readyz")
+            #expect(unready.status == 503 && unready.json["detail"] == ["the store is unavailable"])
             #expect(try await client.call(.get, "/healthz").status == 200)
         }
     }
@@ -88,6 +91,33 @@ import Testing
                 "gateway_quote_actions_total{action=\"send\",result=\"ok\"} 0",
             ] { #expect(figures.text.contains(line + "\n")) }
         }
+    }
+
+    @Test func readinessSaysWhyItIsLess() async throws {
+        try await APIBench.with { bench, client async throws in
+            let good = try await client.call(.get, "/readyz").json
+            #expect(good["status"] == "ok" && good["detail"] == nil)
+            bench.services.observer.observe(.accountPaused(.email, DeliveryFailure(.authentication, code: "535", "for a@b.example")))
+            let paused = try await client.call(.get, "/readyz")
+            #expect(paused.status == 200 && paused.json["status"] == "degraded")
+            #expect(paused.json["detail"] == ["the account of channel email is paused: authentication"])
+            bench.services.observer.observe(.accountResumed(.email))
+            try await bench.script("DELETE FROM schema_migrations WHERE number = 90")
+            let behind = try await client.call(.get, "/readyz").json
+            #expect(behind["status"] == "degraded" && behind["detail"] == ["a migration is pending"])
+        }
+    }
+
+    @Test func whatWasSealedWithAnotherKeyringIsAClearFault() {
+        let refusal = APIError(BridgeError.sealed(.unknownKey))
+        #expect(refusal.code == .storeUnavailable && refusal.message.contains("keyring") && refusal.headers[.retryAfter] != nil)
+        #expect(
+            APIError.words(forLog: BridgeError.sealed(.unknownKey))
+                == "what was sealed earlier cannot be opened: the keyring lacks the key that it was sealed with")
+        #expect(APIError.words(forLog: BridgeError.store(.corrupt(what: "quote"))) == "a stored quote cannot be read")
+        #expect(APIError.words(forLog: BridgeError.store(.unavailable)) == nil, "the store tells of that itself")
+        struct Secret: Error { var text = "geheim" }
+        #expect(APIError.words(forLog: Secret()) == "Secret")
     }
 
     @Test func aCallerIsHeldToSoManyCallsASecond() async throws {

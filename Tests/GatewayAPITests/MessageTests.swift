@@ -56,6 +56,18 @@ import Testing
             #expect(faults == ["to", "expiresAt", "content.txt"])
             let fax = try await client.call(.post, "/api/v1/messages", as: "sender", APIBench.mail.merging(["channel": "fax"]))
             #expect(fax.faults == ["channel"])
+            let (nowhere, nobody): (JSONValue, JSONValue) = (
+                ["channel": "fax", "expiresAt": "soon"], ["channel": "email", "content": ["subject": "S", "txt": "T"]]
+            )
+            #expect(
+                Set(try await client.call(.post, "/api/v1/messages", as: "sender", nowhere).faults) == [
+                    "channel", "to", "content", "expiresAt",
+                ])
+            let half = try await client.call(.post, "/api/v1/messages", as: "sender", nobody)
+            #expect(Set(half.faults) == ["to", "content.txt", "content.text"], "\(half.text)")
+            let batch = try await client.call(.post, "/api/v1/messages/batch", as: "sender", ["messages": [["channel": "fax"]]])
+            let paths = batch.json["results"]?[0]?["details"]?.arrayValue?.compactMap { $0["path"]?.stringValue } ?? []
+            #expect(Set(paths) == ["messages[0].channel", "messages[0].to", "messages[0].content"])
         }
     }
 

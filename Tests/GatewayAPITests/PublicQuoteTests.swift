@@ -104,17 +104,32 @@ import Testing
         let limits = APIConfiguration.Limits(unknownTokensPerMinute: 2, callsPerTokenPerMinute: 4)
         try await APIBench.with(APIConfiguration(limits: limits)) { bench, client async throws in
             let path = try await Self.send(client)
+            #expect(try await client.call(.get, path).status == 200)
             for _ in 0..<2 { #expect(try await client.call(.get, "/api/v1/public/quotes/unknown").status == 404) }
-            let limited = try await client.call(.get, "/api/v1/public/quotes/unknown")
-            #expect(limited.status == 429 && limited.code == "rate_limited" && limited.headers[.retryAfter] == "30")
+            let statements = bench.store.statistics.statements
+            for suffix in ["", "/events"] {
+                let limited = try await client.call(.get, "/api/v1/public/quotes/unknown" + suffix)
+                #expect(limited.status == 429 && limited.code == "rate_limited" && limited.headers[.retryAfter] == "30")
+            }
             for call in ["/accept", "/reject"] {
                 #expect(try await client.call(.post, "/api/v1/public/quotes/unknown" + call, [:]).status == 429)
             }
-            for _ in 0..<4 { #expect(try await client.call(.get, path).status == 200) }
+            #expect(bench.store.statistics.statements == statements, "nothing is looked up any more")
+            // A quote's token that was seen before works, whatever else came from its address.
+            for _ in 0..<3 { #expect(try await client.call(.get, path).status == 200) }
             #expect(try await client.call(.get, path).status == 429)
             bench.clock.advance(by: .seconds(30))
             #expect(try await client.call(.get, "/api/v1/public/quotes/unknown").status == 404)
             #expect(try await client.call(.get, path).status == 200)
+        }
+    }
+
+    @Test func tokensOfQuotesUseUpNothingOfTheirAddress() async throws {
+        let limits = APIConfiguration.Limits(unknownTokensPerMinute: 1)
+        try await APIBench.with(APIConfiguration(limits: limits)) { _, client async throws in
+            for id in ["q1", "q2", "q3"] { #expect(try await client.call(.get, try await Self.send(client, id)).status == 200) }
+            #expect(try await client.call(.get, "/api/v1/public/quotes/unknown").status == 404)
+            #expect(try await client.call(.get, "/api/v1/public/quotes/unknown").status == 429)
         }
     }
 

@@ -216,8 +216,26 @@ import Testing
             let nothing = try await client.call(
                 .get, "/api/v1/events/\(try #require(published.json["eventId"]?.stringValue))/explain", as: "viewer"
             ).json
-            #expect(nothing["summary"] == "No workflow has a step for job_done, so nothing was sent.")
+            #expect(nothing["summary"] == "Workflow \"default\" has no step for job_done, so nothing was sent.")
             #expect(try await client.call(.get, "/api/v1/events/x/explain", as: "viewer").status == 404)
+        }
+    }
+
+    @Test func explanationsTellHowTheDeliveriesEnded() async throws {
+        try await APIBench.with { bench, client async throws in
+            let sent = try await client.call(.post, "/api/v1/quotes/q1/send", as: "quotes", APIBench.sent)
+            let event = try #require(sent.json["eventId"]?.stringValue)
+            let mail = try #require(sent.json["decisions"]?[0]?["deliveryIds"]?[0]?.stringValue)
+            #expect(try await client.call(.post, "/api/v1/deliveries/\(mail)/cancel", as: "admin").status == 200)
+            for path in ["events/\(event)", "quotes/q1", "leads/lead-1", "deliveries/\(mail)"] {
+                let why = try await client.call(.get, "/api/v1/\(path)/explain", as: "viewer").json["summary"]?.stringValue ?? ""
+                let line = why.split(separator: "\n").first.map(String.init)
+                #expect(
+                    line == "Planned email to the lead for quote_sent: a step of workflow \"default\" is enabled. "
+                        + "It was cancelled before it was sent: a person cancelled it.", "\(path)")
+            }
+            let timeline = try await client.call(.get, "/api/v1/deliveries/\(mail)", as: "viewer").json["timeline"]?.arrayValue
+            #expect(timeline?.last?["text"] == "Cancelled: a person cancelled it.")
         }
     }
 

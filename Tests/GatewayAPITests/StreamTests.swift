@@ -68,8 +68,12 @@ import Testing
             }
             return nil
         }
-        defer { writing.cancel() }
-        try await body(response.status.code, next, any)
+        do { try await body(response.status.code, next, any) } catch {
+            writing.cancel()
+            throw error
+        }
+        writing.cancel()
+        _ = await writing.result
     }
 
     private func send(_ client: Client) async throws -> String {
@@ -154,6 +158,28 @@ import Testing
                     let heard = await next()
                     #expect(heard?.event == "delivery" && heard?.data?["recipient"]?.stringValue == recipient, "\(token)")
                 }
+            }
+        }
+    }
+
+    @Test func streamsHaveTheirPlacesAndGiveThemBack() async throws {
+        let limits = APIConfiguration.Limits(streams: 2, streamsPerReader: 1)
+        try await APIBench.with(APIConfiguration(limits: limits)) { bench, client async throws in
+            let path = try await send(client)
+            let console: HTTPFields = [.authorization: "Bearer viewer"]
+            for _ in 0..<2 {
+                try await listen(bench, path + "/events") { status, next, _ async throws in
+                    #expect(await next()?.event == "connected")
+                    let again = try await client.call(.get, path + "/events")
+                    #expect(again.status == 429 && again.code == "rate_limited" && again.headers[.retryAfter] == "10")
+                    try await listen(bench, "/api/v1/stream", console) { status, next, _ async throws in
+                        #expect(status == 200)
+                        #expect(await next()?.event == "connected")
+                        #expect(try await client.call(.get, "/api/v1/stream", as: "admin").status == 429, "all places are taken")
+                    }
+                }
+                // Whoever only asked for the head holds no place.
+                #expect(try await client.call(.head, path + "/events").status == 200)
             }
         }
     }

@@ -38,7 +38,7 @@ import Testing
         now = now + .seconds(16)
         #expect(pause.beginProbe(at: now) == true)
         #expect(pause.probed(canSend: true, at: now) == true)
-        pause.passed()
+        #expect(pause.passed() == true)
         #expect(pause.state == .none)
         #expect(pause.fault(at: now) == true, "waits begin anew")
         #expect(pause.probeAt == now + .seconds(1), "waits begin anew")
@@ -50,7 +50,7 @@ import Testing
         #expect(pause.state == .none)
         _ = pause.fault(at: start)
         #expect(pause.probed(canSend: true, at: start) == false)
-        pause.passed()
+        #expect(pause.passed() == false)
         #expect(pause.state == .paused(until: start + .seconds(1)), "what began before the pause ends no pause")
     }
 }

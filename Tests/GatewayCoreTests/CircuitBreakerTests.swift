@@ -1,5 +1,6 @@
 import AdapterKit
 import GatewayCore
+import GatewayTestKit
 import Testing
 
 @Suite struct CircuitBreakerTests {

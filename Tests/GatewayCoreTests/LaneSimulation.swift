@@ -1,5 +1,6 @@
 import AdapterKit
 import GatewayModel
+import GatewayTestKit
 import Testing
 
 @testable import GatewayCore
@@ -17,6 +18,8 @@ struct LaneSimulation {
         case released([ClaimedDelivery], Timestamp?)
         case settled(ClaimedDelivery, again: Timestamp?)
         case probeEnds
+        case asked(Int)
+        case news(CircuitNews)
         case leaseTaken
         case drains
     }
@@ -49,6 +52,9 @@ struct LaneSimulation {
     /// Leases that are in nobody's books just now: on their way from or to the store.
     var travelling: Set<LeaseToken> = []
     var starts: [Timestamp] = []
+    /// The bucket of all nodes, where the lane is one of many.
+    var shared: RateLimit?
+    var isAsking = false
     /// A claim brought nothing, and nothing has happened since.
     var hasClaimedInVain = false
     var steps = 0
@@ -62,7 +68,16 @@ struct LaneSimulation {
             lostAnswer: dice.chance(0.5) ? .resend : .reconcile, concurrency: slots, perEndpoint: dice.number(1...4),
             rate: dice.chance(0.4) ? Double(dice.number(1...20)) : nil, circuitScope: dice.chance(0.5) ? .account : .endpoint,
             circuit: CircuitPolicy(minimumTries: dice.number(2...8)))
-        state = LaneState(policy: policy, batch: dice.number(2...30), slots: 256, lease: lease, now: now)
+        let isOneOfMany = dice.chance(0.5)
+        state = LaneState(policy: policy, batch: dice.number(2...30), slots: 256, lease: lease, isOneOfMany: isOneOfMany, now: now)
+        shared = isOneOfMany ? policy.rate.map { RateLimit(perSecond: $0, at: Timestamp(seconds: 1_000_000)) } : nil
+        for _ in 0..<(isOneOfMany ? dice.number(0...6) : 0) {
+            let news: [CircuitNews] = [
+                .opened(probeIn: .milliseconds(dice.number(0...9000))), .closed, .resumed,
+                .paused(probeIn: .milliseconds(dice.number(0...9000)), .authentication, code: nil),
+            ]
+            happenings.append((now + .milliseconds(dice.number(0...90_000)), .news(news[dice.number(0...3)])))
+        }
         fairFrom = now + .seconds(120)
         drainsAt = dice.chance(0.3) ? now + .seconds(dice.number(0...60)) : nil
         for _ in 0..<dice.number(5...40) {
@@ -137,6 +152,10 @@ extension LaneSimulation {
             holds(!isProbing, "one probe at a time")
             isProbing = true
             later(0...2000, .probeEnds)
+        case .ask(let count):
+            holds(!isAsking && count > 0 && shared != nil, "one question at a time, and only for a limit that is shared")
+            isAsking = true
+            later(0...150, .asked(count))
         case .wait(let until):
             holds(until.map { $0 > now } ?? true, "nobody waits for what has passed")
             driver = isRaised ? .ready : .waiting(until)
@@ -258,6 +277,12 @@ extension LaneSimulation {
             isProbing = false
             _ = state.probed(canSend: now >= fairFrom || dice.chance(0.4), at: now)
             raise()
+        case .asked(let count):
+            isAsking = false
+            state.granted(grant(count), at: now)
+            raise()
+        case .news(let news):
+            if !state.hear(news, on: .email, at: now).isEmpty { raise() }
         case .leaseTaken:
             // Somebody else took a delivery over, as when the clock of this node stood still.
             guard let token = leases.keys.filter({ !travelling.contains($0) }).min() else { return }
@@ -267,6 +292,15 @@ extension LaneSimulation {
             state.drain()?()
             raise()
         }
+    }
+
+    /// What the other nodes leave of the limit; sometimes nobody can say.
+    private mutating func grant(_ count: Int) -> RateGrant {
+        if dice.chance(0.15) { return .share(ofNodes: dice.number(1...3), for: .milliseconds(500)) }
+        if dice.chance(0.2) { _ = shared?.take(at: now) }
+        var taken = 0
+        while taken < count, shared?.take(at: now) == nil { taken += 1 }
+        return .tokens(taken, wait: (shared?.opensAt(now) ?? now) - now)
     }
 
     private mutating func end(_ claimed: ClaimedDelivery, _ outcome: DeliveryOutcome?) {
@@ -326,7 +360,11 @@ extension LaneSimulation {
         holds(state.running.count <= state.slots, "no more under way than slots")
         holds(state.running.count == state.queue.underWayCount && state.held.count == state.queue.waitingCount, "the books agree")
         holds((perEndpoint.values.max() ?? 0) <= policy.perEndpoint, "no endpoint has more than its share")
-        holds(policy.rate.map { Double(recent) <= $0 * 5 + max(1, $0) } ?? true, "no more starts than the rate allows")
+        // Beside the shared bucket a lane that is one of many has its share while nobody can say, with a burst for each.
+        let slack = shared == nil ? 1.0 : 3.0
+        holds(
+            policy.rate.map { Double(recent) <= $0 * 5 * (shared == nil ? 1 : 2) + slack * max(1, $0) } ?? true,
+            "no more starts than the rate allows")
         holds(isBooked, "every lease is in somebody's books")
         holds(!ended.contains { leases[$0] != nil }, "no lease is left to end")
         holds(state.probe.map { state.running[$0] != nil } ?? true, "a probe that is waited for is under way")

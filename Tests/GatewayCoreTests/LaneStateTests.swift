@@ -52,6 +52,7 @@ import Testing
             "give back \(deliveries.count), due \(dueAt.map { "\(($0 - start).inSeconds)" } ?? "at once")"
         case .start: "start"
         case .probe: "probe"
+        case .ask(let count): "ask \(count)"
         case .wait(let until): "wait \(until.map { "\(($0 - start).inSeconds)" } ?? "for a signal")"
         case .stop: "stop"
         }

@@ -96,6 +96,17 @@ import Testing
         #expect(marked.change.state == .unknown && marked.change.attemptCount == 1 && marked.attempt?.outcome == .answerLost)
     }
 
+    @Test func nobodyGrantsTimeBeyondTheSendersOwnEnd() throws {
+        var delivery = Delivery.example(now: Self.start)
+        delivery.state = .failed
+        delivery.expiresAt = Self.start + .seconds(60)
+        #expect(try reduce(delivery, .retried).change.deadline == Self.start + .seconds(60))
+        #expect(throws: LifecycleRefusal.expired(from: .failed)) { try reduce(delivery, .retried, at: Self.start + .seconds(60)) }
+        delivery.state = .unknown
+        let resolved = try reduce(delivery, .resolved(delivered: false), at: Self.start + .seconds(60))
+        #expect(resolved.change.state == .failed && resolved.change.reason == .expired)
+    }
+
     @Test(arguments: LostAnswerPolicy.allCases) func poison(policy: LostAnswerPolicy) throws {
         var delivery = Delivery.example(now: Self.start)
         delivery.claimCount = 9

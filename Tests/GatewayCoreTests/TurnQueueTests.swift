@@ -1,5 +1,6 @@
 import AdapterKit
 import GatewayModel
+import GatewayTestKit
 import Testing
 
 @testable import GatewayCore

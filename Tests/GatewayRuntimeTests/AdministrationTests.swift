@@ -49,6 +49,35 @@ import Testing
         #expect(Set(actions) == ["organizations.create", "keys.create", "keys.revoke"])
     }
 
+    @Test func anOrganizationThatComesToBeByItsFirstKeyMayBeNamed() async throws {
+        let nameless = await run(.createKey(organizationID: id, name: "k", role: "admin"))
+        #expect(nameless.fault == nil && nameless.note?.contains("has no name") == true)
+        #expect(await run(.createKey(organizationID: id, name: "k", role: "admin")).note == nil, "it is not new any more")
+        let named = OrganizationID.make()
+        func create(_ organizationName: String) async -> Administration.Answer {
+            await run(.createKey(organizationID: named, organizationName: organizationName, name: "k", role: "admin"))
+        }
+        #expect(await create(" ").fault != nil)
+        #expect(try await store.organization(named) == nil, "nothing was made")
+        let answer = await create("Dak BV")
+        #expect(answer.fault == nil && answer.note == nil)
+        #expect(try await store.organization(named)?.name == "Dak BV")
+        #expect(await create("Dak BV").fault == nil)
+        #expect(await create("Gevel BV").fault == "organization \(named) exists already, with another name")
+        #expect(await run(.createKey(organizationID: nil, organizationName: "N", name: "k", role: "operator")).fault != nil)
+    }
+
+    @Test func aLocaleIsALanguageAndPerhapsARegion() async throws {
+        for locale in ["nl", "nl-NL", "en_GB", "zh-Hant-TW"] {
+            let create = Administration.Command.createOrganization(id: .make(), name: "N", locale: locale, isSeeded: false)
+            #expect(await run(create).fault == nil, "\(locale)")
+        }
+        for locale in ["", "n", "dutch", "nl-", "nl-N", "nl NL", "12", "nl-NL-"] {
+            let create = Administration.Command.createOrganization(id: .make(), name: "N", locale: locale, isSeeded: false)
+            #expect(await run(create).fault == "a locale is a language and perhaps a region, such as nl-NL", "\(locale)")
+        }
+    }
+
     @Test func operatorsBelongToNobody() async throws {
         #expect(await run(.createKey(organizationID: nil, name: "ops", role: "operator")).fault == nil)
         #expect(await run(.createKey(organizationID: id, name: "ops", role: "operator")).fault != nil)

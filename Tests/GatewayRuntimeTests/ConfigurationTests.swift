@@ -51,8 +51,19 @@ import WhatsAppAdapter
         #expect(configuration.channels.count == 1 && configuration.jwt == nil && configuration.appliesMigrations)
     }
 
+    @Test func redisIsOptionalAndItsAddressIsNeverShown() throws {
+        #expect(try read(Self.good).redis == nil)
+        #expect(try read(Self.good + "\nredis: { url: \"redis://:hidden@127.0.0.1:6379/0\" }").redis != nil)
+        #expect(try read(Self.good, ["GATEWAYD_REDIS_URL": "unix:/run/redis.sock"]).redis != nil)
+        let tls = faults(Self.good + "\nredis: { url: \"rediss://:hidden@host\" }")
+        #expect(tls == ["redis.url (line 11): cannot be reached with TLS from here: use a TLS proxy on this machine, or a unix socket"])
+        let wrong = faults(Self.good + "\nredis: { url: \"redis://:hidden@host:x\" }")
+        #expect(wrong.count == 1 && wrong[0].contains("must be redis://") && !wrong[0].contains("hidden"))
+    }
+
     @Test func anEmptySectionIsKnownByItsNameAlone() {
-        #expect(faults("http: { port: 1 }\nlimits: {}\nnetwork:\nretri: {}").filter { $0.contains("(line ") } == ["retri (line 4): is unknown"])
+        #expect(
+            faults("http: { port: 1 }\nlimits: {}\nnetwork:\nretri: {}").filter { $0.contains("(line ") } == ["retri (line 4): is unknown"])
     }
 
     @Test func everyFaultIsToldAtOnceWithItsKeyAndLine() {
@@ -142,6 +153,27 @@ import WhatsAppAdapter
         let found = faults(yaml)
         #expect(found.count == 1 && found[0].hasPrefix(path))
         if yaml.hasPrefix("a: 1") { #expect(found[0].contains("a stands twice")) }
+    }
+
+    @Test func nothingIsToldTwice() {
+        #expect(
+            faults(Self.good.replacing("port: 9000", with: "publicBaseURL: \"ftp://x\"")) == [
+                "http.publicBaseURL (line 2): must be an http or https URL"
+            ])
+        #expect(
+            faults(Self.good.replacing("k1 \(Self.key)", with: "file:/nowhere")) == [
+                "secrets.keyring (line 4): names the file /nowhere, which cannot be read"
+            ])
+        #expect(
+            faults(Self.good + "\n  whatsapp: { phoneNumberID: \"1\", accessToken: \"env:NOT_SET\" }") == [
+                "channels.whatsapp.accessToken (line 11): names the environment variable NOT_SET, which is not set"
+            ])
+        #expect(
+            faults(Self.good + "\nnetwork: { allow: [a, b] }") == ["network.allow (line 11): must hold blocks such as 10.0.0.0/8"])
+        #expect(
+            faults(Self.good + "\nquotes: { locale: dutch }") == [
+                "quotes.locale (line 11): must be a language and perhaps a region, such as nl-NL"
+            ])
     }
 
     @Test func anEmptyFileLacksWhatIsRequired() {

@@ -48,8 +48,8 @@ extension AwayStore: QuoteStore {
     func decision(for delivery: DeliveryID) async throws(StoreError) -> Decision? {
         try await through { () async throws(StoreError) in try await base.decision(for: delivery) }
     }
-    func unplannedEvents(limit: Int) async throws(StoreError) -> [StoredEvent] {
-        try await through { () async throws(StoreError) in try await base.unplannedEvents(limit: limit) }
+    func unplannedEvents(after last: StoredEvent?, limit: Int) async throws(StoreError) -> [StoredEvent] {
+        try await through { () async throws(StoreError) in try await base.unplannedEvents(after: last, limit: limit) }
     }
     func plan(_ retry: PlannedRetry) async throws(StoreError) -> Bool {
         try await through { () async throws(StoreError) in try await base.plan(retry) }

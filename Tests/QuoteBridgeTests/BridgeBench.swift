@@ -8,6 +8,7 @@ import GatewayTestKit
 import Logging
 import QuoteBridge
 import Signing
+import Synchronization
 import Testing
 import WebhookAdapter
 import WhatsAppAdapter
@@ -28,6 +29,8 @@ struct BridgeBench: Sendable {
     let gate: SuppressionGate
     let feed = StatusFeed()
     let channels: Channels
+    /// Events whose being held up was told of, in the order in which it was.
+    let heldUp = HeldUpLog()
     private let dispatcher: Dispatcher
     private let folder: URL
 
@@ -77,7 +80,7 @@ struct BridgeBench: Sendable {
         let intake = MessageIntake(store: store, factory: factory, gate: gate, clock: clock, observer: feed, wake: wake)
         bridge = QuoteBridge(
             store: store, intake: intake, planner: Planner(factory: factory), sealer: TestSealer(), configuration: configuration,
-            feed: ActivityFeed(), clock: clock, observer: feed)
+            feed: ActivityFeed(), clock: clock, observer: ObserverGroup([feed, heldUp]))
         control = DeliveryControl(store: store, channels: channels, clock: clock, observer: feed, wake: wake)
         dispatcher = Dispatcher(
             channels: channels, store: store, gate: gate,
@@ -191,6 +194,16 @@ struct BridgeBench: Sendable {
     /// Does to the store's file what nobody should do.
     func script(_ text: String) async throws {
         try await disk.writer.write { connection throws(StoreError) in try connection.script(text) }
+    }
+}
+
+final class HeldUpLog: DeliveryObserver {
+    private let ids = Mutex<[EventID]>([])
+
+    var all: [EventID] { ids.withLock { $0 } }
+
+    func observe(_ event: GatewayEvent) {
+        if case .eventHeldUp(let id, _, _) = event { ids.withLock { $0.append(id) } }
     }
 }
 

@@ -62,6 +62,8 @@ import WorkflowEngine
             #expect(delivery.dueAt == bench.clock.now + .seconds(60 * minutes) && delivery.shownState(at: bench.clock.now) == .scheduled)
             let changes = bench.feed.changes()
             try await bench.dispatching {
+                // The dispatcher has found what comes next, and waits for that very time.
+                await bench.clock.waitForSleeper(until: delivery.dueAt)
                 bench.clock.advance(to: delivery.dueAt - .milliseconds(1))
                 #expect(bench.mail.calls.isEmpty)
                 bench.clock.advance(to: delivery.dueAt)

@@ -59,19 +59,13 @@ import WorkflowEngine
             try await bench.publish(Self.sent)
             try await bench.script("ALTER TABLE suppressions RENAME TO lost")
             await #expect(throws: BridgeError.self) { try await bench.publish(Self.sent, ["quoteId": "q-2"]) }
-            let changes = bench.feed.changes()
+            let (changes, again) = (bench.feed.changes(), bench.clock.now + .seconds(1))
             try await bench.dispatching {
-                // The dispatcher has claimed, asked, and waits before it asks again.
-                await bench.clock.waitForSleepers(count: 1)
+                // The dispatcher has claimed, asked in vain, and waits before it asks again.
+                await bench.clock.waitForSleeper(until: again)
                 #expect(bench.mail.calls.isEmpty)
                 try await bench.script("ALTER TABLE lost RENAME TO suppressions")
-                let driver = Task {
-                    while !Task.isCancelled {
-                        bench.clock.advance(by: .seconds(5))
-                        await Task.yield()
-                    }
-                }
-                defer { driver.cancel() }
+                bench.clock.advance(to: again)
                 _ = await changes.first { $0.state == .succeeded }
             }
             #expect(bench.mail.calls.count == 1)
@@ -99,6 +93,45 @@ import WorkflowEngine
         }
     }
 
+    @Test func anEventThatCanNoLongerBeReadIsClosedAndKeepsNobodyWaiting() async throws {
+        try await BridgeBench.with { bench in
+            try await bench.setWorkflow([step(Self.sent)])
+            try await bench.script("UPDATE workflow_steps SET recipients = 'x'")
+            let lost = try await bench.publish(Self.sent)
+            let own = try await bench.publish("job_done", ["quoteId": nil, "leadId": "l-2"])
+            try await bench.script("UPDATE events SET payload = x'7B'")
+            let kept = try await bench.publish(Self.sent, ["quoteId": "q-2"])
+            try await bench.script("UPDATE workflow_steps SET recipients = NULL")
+            #expect(try await !bench.bridge.planDeferred(), "nothing stands open")
+            for id in [lost.eventID, own.eventID] {
+                let decisions = try #require(try await bench.store.event(id, organizationID: bench.organizationID)).1
+                #expect(!decisions.isEmpty && decisions.allSatisfy { $0.outcome == .none && $0.reason == .undecodable })
+            }
+            let decided = try #require(try await bench.store.event(kept.eventID, organizationID: bench.organizationID)).1
+            #expect(decided.map(\.reason) == [.ruleEnabled, .ruleNotFound])
+            #expect(try await bench.store.unplannedEvents(after: nil, limit: 10).isEmpty)
+        }
+    }
+
+    /// However many are read at once: those that are held up fill whole pages.
+    @Test(arguments: [1, 2, 100]) func aQuoteThatCannotBeReadKeepsItsOwnEventsWaitingAlone(page: Int) async throws {
+        try await BridgeBench.with { bench in
+            try await bench.setWorkflow([step(Self.sent), step(Self.rejected)])
+            try await bench.script("UPDATE workflow_steps SET recipients = 'x'")
+            let held = [try await bench.publish(Self.sent), try await bench.publish(Self.rejected)].map(\.eventID)
+            let other = try await bench.publish(Self.sent, ["quoteId": "q-2"])
+            try await bench.script("UPDATE workflow_steps SET recipients = NULL")
+            try await bench.script("UPDATE quotes SET fields = 'x' WHERE id = 'q-1'")
+            for _ in 0..<3 { #expect(try await bench.bridge.planDeferred(page: page), "they stand open") }
+            #expect(try await bench.store.unplannedEvents(after: nil, limit: 10).map(\.id) == held)
+            #expect(bench.heldUp.all == held, "each is told of once")
+            #expect(try await bench.deliveries().map(\.eventID) == [other.eventID])
+            try await bench.script("UPDATE quotes SET fields = '{}' WHERE id = 'q-1'")
+            #expect(try await !bench.bridge.planDeferred(page: page))
+            #expect(try await bench.store.unplannedEvents(after: nil, limit: 10).isEmpty)
+        }
+    }
+
     @Test("case 34: rules that cannot be read leave the event open; a cleared lead hears nothing") func case34() async throws {
         try await BridgeBench.with { bench in
             try await bench.setWorkflow([step(Self.sent)])
@@ -106,6 +139,8 @@ import WorkflowEngine
             let answer = try await bench.publish(Self.sent)
             #expect(answer.words == ["email lead deferred resolver_failed", "whatsapp lead deferred resolver_failed"])
             #expect(try await bench.deliveries().isEmpty)
+            // Whoever looks again need not look before he is told.
+            await bench.bridge.deferred.wait(until: nil, clock: bench.clock)
             #expect(try await bench.bridge.planDeferred(), "it stands open")
             try await bench.script("UPDATE workflow_steps SET recipients = NULL")
             #expect(try await !bench.bridge.planDeferred())

@@ -100,8 +100,10 @@ import Testing
                 CREATE FUNCTION public.words(call text) RETURNS text LANGUAGE plpgsql AS
                 $$ BEGIN EXECUTE 'SELECT ' || call; RETURN NULL; EXCEPTION WHEN invalid_parameter_value THEN RETURN SQLERRM; END $$
                 """)
-            let words = try await ask(
-                database, role, "public.words($call$\(publish(#"{"type": "x", "eventId": 7}"#))$call$)").value ?? ""
+            let words =
+                try await ask(
+                    database, role, "public.words($call$\(publish(#"{"type": "x", "eventId": 7}"#))$call$)"
+                ).value ?? ""
             for member in ["type", "quoteId", "eventId"] { #expect(words.contains(member)) }
             let message = "gateway.enqueue_message('\(organization)', '{}')"
             #expect(try await ask(database, role, message).state == "22023")

@@ -69,8 +69,8 @@ import Testing
             try await PostgresStore.rollBack(location, to: 89, logger: quiet)
             #expect(try await PostgresStore.plan(location, logger: quiet).last?.state == .pending)
             try await PostgresStore.rollBack(location, to: 1, logger: quiet)
-            #expect(
-                try await PostgresStore.plan(location, logger: quiet).map(\.state) == [.applied, .pending, .pending, .pending, .pending])
+            let applied = try await PostgresStore.plan(location, logger: quiet).filter { $0.state == .applied }
+            #expect(applied.map(\.number) == [1])
             let error = await #expect(throws: StoreError.self) { try await PostgresStore.rollBack(location, to: 0, logger: quiet) }
             #expect(error?.description.contains("drop the schema") == true)
             // What was taken back comes again, with partitions for the days that are there.
@@ -89,7 +89,7 @@ import Testing
                 try await PostgresStore.rollBack(PostgresLocation(url: database.url), to: 4, logger: quiet)
             }
             #expect(error?.description.contains("901_next") == true)
-            #expect(try await database.values("SELECT count(*) FROM gateway.schema_migrations", as: Int.self) == [6])
+            #expect(try await database.values("SELECT count(*) FROM gateway.schema_migrations", as: Int.self) == [all.count + 1])
         }
     }
 
@@ -198,7 +198,7 @@ import Testing
 
     /// No table of a tenant can hold one tenant's row under another's key.
     @Test func everyKeyOfATenantsTableContainsItsOrganization() async throws {
-        let global = ["schema_migrations", "write_checks", "quote_tokens"]
+        let global = ["schema_migrations", "write_checks", "quote_tokens", "leadership"]
         try await PostgresDatabase.with { database in
             let keys = try await database.values(
                 """

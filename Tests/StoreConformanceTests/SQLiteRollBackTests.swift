@@ -109,16 +109,4 @@ import Testing
         let none = await #expect(throws: StoreError.self) { try await SQLiteStore.rollBack(path: folder.path("none"), to: 89) }
         #expect(none == .schema("There is no store yet."))
     }
-
-    @Test func theWayDownIsNoPartOfWhatWasApplied() {
-        for file in SQLiteMigrationFile.all {
-            #expect(!file.up.contains("DROP TABLE"), "\(file.name)")
-            #expect(file.up.hasPrefix("-- oldest: "), "\(file.name)")
-        }
-        let edited = SQLiteMigrationFile(number: 9, name: "009", bytes: Array("-- oldest: 9\nSELECT 1;\n-- down\nSELECT 2;\n".utf8))
-        let plain = SQLiteMigrationFile(number: 9, name: "009", bytes: Array("-- oldest: 9\nSELECT 1;\n".utf8))
-        #expect(edited.checksum == plain.checksum && edited.up == "-- oldest: 9\nSELECT 1;\n")
-        guard case .script("SELECT 2;\n") = edited.down else { return #expect(Bool(false), "the script is what follows the mark") }
-        guard case .none = plain.down else { return #expect(Bool(false), "without a mark there is no way down") }
-    }
 }

@@ -18,6 +18,8 @@ public struct AdapterDescriptor: Hashable, Sendable {
     public var concurrency: Int
     /// How many of them towards one endpoint, unless configured.
     public var perEndpoint: Int
+    /// How much one recipient may be sent; `nil` = no limit.
+    public var recipientRate: RecipientRate?
     /// How long one try may take at the most, all phases together.
     public var attemptTimeout: Duration
     public var settings: [FieldSpec]
@@ -25,7 +27,7 @@ public struct AdapterDescriptor: Hashable, Sendable {
     public init(
         channel: ChannelName, title: String, addressKind: AddressKind, contentForm: ContentForm, lostAnswer: LostAnswerPolicy,
         quietTime: Duration? = nil, deadline: Duration? = nil, circuitScope: CircuitScope = .account, concurrency: Int = 64,
-        perEndpoint: Int = 8, attemptTimeout: Duration = .seconds(30), settings: [FieldSpec]
+        perEndpoint: Int = 8, recipientRate: RecipientRate? = nil, attemptTimeout: Duration = .seconds(30), settings: [FieldSpec]
     ) {
         self.channel = channel
         self.title = title
@@ -37,8 +39,22 @@ public struct AdapterDescriptor: Hashable, Sendable {
         self.circuitScope = circuitScope
         self.concurrency = concurrency
         self.perEndpoint = perEndpoint
+        self.recipientRate = recipientRate
         self.attemptTimeout = attemptTimeout
         self.settings = settings
+    }
+}
+
+/// How much one recipient may be sent by one account.
+public struct RecipientRate: Hashable, Sendable {
+    /// One more after each such span.
+    public var interval: Duration
+    /// So many at once, when there was nothing before.
+    public var burst: Int
+
+    public init(every interval: Duration, burst: Int) {
+        self.interval = interval
+        self.burst = burst
     }
 }
 

@@ -4,8 +4,12 @@ public struct JSONError: Error, Hashable, Sendable, CustomStringConvertible {
     public let message: String
     /// How many bytes were read before the fault.
     public let offset: Int
+    /// Counted from 1.
+    public let line: Int
+    /// The character in its line, counted from 1.
+    public let column: Int
 
-    public var description: String { "\(message) at byte \(offset)" }
+    public var description: String { "\(message) in line \(line), column \(column)" }
 }
 
 extension JSONValue {
@@ -49,7 +53,14 @@ private struct JSONParser {
         self.maximumDepth = maximumDepth
     }
 
-    func fault(_ message: String) -> JSONError { JSONError(message: message, offset: position) }
+    func fault(_ message: String) -> JSONError {
+        let read = bytes.prefix(position)
+        let begin = read.lastIndex(of: 0x0A).map { $0 + 1 } ?? 0
+        return JSONError(
+            message: message, offset: position, line: read.count { $0 == 0x0A } + 1,
+            // Bytes that continue a character are not counted.
+            column: read[begin...].count { $0 & 0xC0 != 0x80 } + 1)
+    }
 
     mutating func document() throws(JSONError) -> JSONValue {
         skipBlanks()

@@ -5,8 +5,9 @@ import Logging
 public struct WhatsAppAdapter: ChannelAdapter {
     public static let descriptor = AdapterDescriptor(
         channel: .whatsapp, title: "WhatsApp", addressKind: .phone, contentForm: .chat, lostAnswer: .reconcile, circuitScope: .account,
-        concurrency: 64,
-        perEndpoint: 1, attemptTimeout: WhatsAppSettings.timeout, settings: WhatsAppSettings.specs)
+        concurrency: 64, perEndpoint: 1, recipientRate: RecipientRate(every: .seconds(6), burst: 45),
+        attemptTimeout: WhatsAppSettings.timeout,
+        settings: WhatsAppSettings.specs)
 
     let settings: WhatsAppSettings
     private let environment: AdapterEnvironment

@@ -24,15 +24,28 @@ final class CallLimits: Sendable {
         try Self.hold(callers.withLock { $0.admit(caller.apiKeyID.bits.bytes, at: now) })
     }
 
-    /// Counts a token that no quote has against the address it came from: an IPv6 network counts as one, since one host can have all of it.
-    func countUnknown(from address: IPAddress?, at now: Timestamp) throws(APIError) {
+    /// Finds what a quote's token names, if its limits let it be looked for.
+    ///
+    /// A token that is not known to exist is counted against its address before anything is looked up, so that guessing costs us nothing once
+    /// the limit is reached; the count is taken back when it turns out to be a quote's. From then on the token has its own limit, and works
+    /// whatever else comes from its address. An IPv6 network counts as one address, since one host can have all of it.
+    func find<Found: Sendable>(
+        _ tokenHash: [UInt8], from address: IPAddress?, at now: Timestamp, _ look: () async throws -> Found?
+    ) async throws -> Found? {
         let network = address.map { Array($0.bytes.prefix($0.isIPv4 ? 4 : 8)) } ?? []
+        if known.withLock({ $0.remembers(tokenHash) }) {
+            try Self.hold(known.withLock { $0.admit(tokenHash, at: now) })
+            return try await look()
+        }
         try Self.hold(unknown.withLock { $0.admit(network, at: now) })
-    }
-
-    /// Counts a call with a quote's token, named by its digest.
-    func countKnown(_ tokenHash: [UInt8], at now: Timestamp) throws(APIError) {
+        var isUnknown = false
+        defer { if !isUnknown { unknown.withLock { $0.giveBack(network) } } }
+        guard let found = try await look() else {
+            isUnknown = true
+            return nil
+        }
         try Self.hold(known.withLock { $0.admit(tokenHash, at: now) })
+        return found
     }
 
     private static func hold(_ wait: Duration?) throws(APIError) {

@@ -39,6 +39,15 @@ struct RateLimiter: Sendable {
         return nil
     }
 
+    /// Takes back the count of a call that should not have been counted.
+    mutating func giveBack(_ key: [UInt8]) {
+        guard let bucket = buckets[key] else { return }
+        buckets[key]?.tokens = min(capacity, bucket.tokens + 1)
+    }
+
+    /// Whether a key was counted not long ago.
+    func remembers(_ key: [UInt8]) -> Bool { buckets[key] != nil }
+
     private func tokens(in bucket: Bucket, at now: Timestamp) -> Double {
         min(capacity, bucket.tokens + max(0, (now - bucket.at).inSeconds) * perSecond)
     }

@@ -178,7 +178,7 @@ async function fill(id) {
   const [delivery, why] = await Promise.all([read(path), read(`${path}/explain`)]);
   $("title").textContent = `${delivery.channel} to ${delivery.recipient}`;
   $("summary").textContent = why.summary;
-  $("counterfactuals").replaceChildren(...why.counterfactuals.map((other) => make("li", `If ${other.change}: ${other.outcome}.`)));
+  $("counterfactuals").replaceChildren(...why.counterfactuals.map((other) => make("li", `If ${other.change}, ${other.outcome}.`)));
   $("trouble").textContent = "";
   $("actions").replaceChildren(...actions(delivery));
   $("timeline").replaceChildren(...delivery.timeline.map((entry) => make("li", time(entry.at, moment), entry.text)));

@@ -1,5 +1,6 @@
 import AdapterKit
 import GatewayModel
+import WorkflowEngine
 
 /// What happened to a delivery, in the order of time.
 struct DeliveryTimeline {
@@ -20,16 +21,24 @@ struct DeliveryTimeline {
             entries.append(Entry(at: stored.report.at, kind: "report", text: "Reported \(stored.report.kind.rawValue)."))
         }
         if let settledAt = delivery.settledAt {
-            let reason = delivery.reason.map { ": \($0.rawValue)" } ?? ""
-            entries.append(Entry(at: settledAt, kind: "settled", text: "Came to stand as \(delivery.state.rawValue)\(reason)."))
+            let why = delivery.reason.map { ": \($0.words)" } ?? ""
+            entries.append(Entry(at: settledAt, kind: "settled", text: "\(delivery.state.rawValue.capitalizedFirst)\(why)."))
         }
         // What happened at one moment keeps the order it was told in.
         self.entries = entries.enumerated().sorted { ($0.element.at, $0.offset) < ($1.element.at, $1.offset) }.map(\.element)
     }
 
     private static func sentence(_ attempt: Attempt) -> String {
-        let why = attempt.failure.map { ": \($0.message)" } ?? ""
-        return "Try \(attempt.number) ended as \(attempt.outcome.rawValue)\(why)."
+        let words =
+            switch attempt.outcome {
+            case .accepted: "was accepted"
+            case .deferred: "was put off"
+            case .throttled: "came too early or was one too many"
+            case .channelFault: "found the account unable to send"
+            case .rejected: "was refused"
+            case .answerLost: "got no answer"
+            }
+        return "Try \(attempt.number) \(words)\(attempt.failure.map { ": \($0.clause)" } ?? "")."
     }
 
     var json: JSONValue {

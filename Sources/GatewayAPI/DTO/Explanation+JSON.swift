@@ -30,3 +30,20 @@ extension Explanation {
         ])
     }
 }
+
+extension GatewayServices {
+    /// Explains decisions together with how their deliveries stand, which are among those that `query` finds.
+    func explain(_ subject: String, _ decisions: [Decision], deliveries query: DeliveryQuery) async throws(StoreError) -> JSONValue {
+        var missing = Set(decisions.flatMap(\.deliveryIDs))
+        var found: [Delivery] = []
+        var query = query
+        query.limit = 500
+        while !missing.isEmpty {
+            let page = try await store.deliveries(query)
+            found += page.elements.filter { missing.remove($0.id) != nil }
+            guard let next = page.next else { break }
+            query.after = next
+        }
+        return Explanation(subject: subject, decisions: decisions, deliveries: found, now: query.now).json(at: query.now)
+    }
+}

@@ -13,9 +13,9 @@ extension MessageDraft {
         apiKeyID: APIKeyID?, intake: MessageIntake
     ) throws(Faults) {
         var reader = try ObjectReader(json, path: path)
-        var legs: [(leg: Leg, path: String)] = []
-        let first = Leg(reading: &reader)
-        if let first { legs.append((first, path)) }
+        var legs: [LegBody] = []
+        legs.append(LegBody(reading: &reader, path: path))
+        let first = legs[0].leg
         _ = reader.string("idempotencyKey", maximum: 200)
         let notBefore = reader.time("notBefore")
         let expiresAt = reader.time("expiresAt")
@@ -24,15 +24,16 @@ extension MessageDraft {
         let metadata = reader.object("metadata")
         let fallback = reader.list("fallback", count: 0...5) { (json: JSONValue, path: String) throws(Faults) in
             var reader = try ObjectReader(json, path: path)
-            var leg = Leg(reading: &reader)
+            let body = LegBody(reading: &reader, path: path)
+            legs.append(body)
+            var leg = body.leg
             leg?.after = reader.int("afterMinutes", in: 0...525_600).map { .seconds($0 * 60) }
-            if let leg { legs.append((leg, path)) }
             try reader.finish()
             guard let leg else { throw Faults([]) }
             return leg
         }
         if let idempotencyKey, idempotencyKey.count > 200 { reader.fault("idempotencyKey", "must have at most 200 characters") }
-        do { try reader.finish() } catch { throw Faults(error.list + legs.flatMap { intake.faults(of: $0.leg, path: $0.path) }) }
+        do { try reader.finish() } catch { throw Faults(error.list + legs.flatMap { $0.faults(intake) }) }
         guard let first else { throw Faults([]) }
         var members = json.objectValue ?? [:]
         members["idempotencyKey"] = nil
@@ -43,15 +44,29 @@ extension MessageDraft {
     }
 }
 
-extension MessageDraft.Leg {
-    /// `nil` with faults in the reader.
-    init?(reading reader: inout ObjectReader) {
-        let channel = reader.string("channel", required: true, maximum: 60)
-        let to = reader.string("to", required: true, maximum: 2048)
-        let content = reader.object("content")
+/// One leg of a message as it was given: what of it is missing is among its reader's faults.
+private struct LegBody {
+    let path: String
+    let channel: ChannelName?
+    let to: String?
+    let content: JSONValue?
+
+    init(reading reader: inout ObjectReader, path: String) {
+        self.path = path
+        channel = reader.string("channel", required: true, maximum: 60).map { ChannelName(rawValue: $0) }
+        to = reader.string("to", required: true, maximum: 2048)
+        content = reader.object("content").map { .object($0) }
         if content == nil { reader.requireObject("content") }
+    }
+
+    var leg: MessageDraft.Leg? {
         guard let channel, let to, let content else { return nil }
-        self.init(channel: ChannelName(rawValue: channel), to: to, content: .object(content))
+        return MessageDraft.Leg(channel: channel, to: to, content: content)
+    }
+
+    /// What is wrong with what it says, besides its form.
+    func faults(_ intake: MessageIntake) -> [Fault] {
+        channel.map { intake.faults(ofChannel: $0, to: to, content: content, path: path) } ?? []
     }
 }
 

@@ -11,12 +11,13 @@ struct MetricsText {
     ///   - counts: nil while the store cannot say.
     ///   - configured: channels whose figures stand there also while they are zero.
     init(
-        _ counts: OutboxCounts?, _ snapshot: Metrics.Snapshot, store: StoreStatistics, spool: SpoolStatus? = nil, configured: Channels,
-        now: Timestamp
+        _ counts: OutboxCounts?, _ snapshot: Metrics.Snapshot, store: StoreStatistics, spool: SpoolStatus?, configured: Channels,
+        coordination: CoordinationFigures?, now: Timestamp
     ) {
         if let counts { add(counts, configured: configured, now: now) }
         if let spool { add(spool, now: now) }
         add(snapshot, store: store)
+        if let coordination { add(coordination) }
     }
 
     private mutating func add(_ counts: OutboxCounts, configured: Channels, now: Timestamp) {
@@ -69,6 +70,17 @@ struct MetricsText {
         add(
             "gateway_circuit_open", "gauge", "1 while a channel's circuit is not closed.",
             Self.rows(snapshot.circuits.mapValues { $0 == .closed ? 0 : 1 }))
+    }
+
+    private mutating func add(_ coordination: CoordinationFigures) {
+        add("gateway_redis_up", "gauge", "1 while Redis can be relied on.", [([:], coordination.isUp ? 1 : 0)])
+        add(
+            "gateway_redis_reconnects_total", "counter", "Connections to Redis that were made anew.",
+            [([:], Double(coordination.reconnects))])
+        add(
+            "gateway_redis_degraded_seconds_total", "counter", "How long this node has had to do without Redis.",
+            [([:], coordination.degraded.inSeconds)])
+        add("gateway_nodes", "gauge", "Nodes that were seen lately, this one among them.", [([:], Double(coordination.nodes))])
     }
 
     /// What is watched stands there from the start, so that its first increase can be seen.

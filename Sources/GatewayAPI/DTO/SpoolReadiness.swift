@@ -17,7 +17,11 @@ struct SpoolReadiness {
         } catch { isWritable = false }
     }
 
-    var holdsEvents: Bool { (status?.held ?? 0) > 0 }
+    /// What an operator should know of it.
+    var detail: [String] {
+        guard let held = status?.held, held > 0 else { return [] }
+        return [held == 1 ? "an event waits in the spool" : "\(held) events wait in the spool"]
+    }
 
     /// Whether calls about quotes can be answered although the store fails.
     func takesEvents(despite error: StoreError?) -> Bool {

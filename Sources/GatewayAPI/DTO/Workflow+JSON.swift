@@ -36,17 +36,6 @@ extension Step {
     }
 }
 
-extension RecipientConfig {
-    var json: JSONValue {
-        [
-            "includeLeadContact": .bool(includeLeadContact), "includePartner": .bool(includePartner),
-            "includeAssignedAgent": .bool(includeAssignedAgent), "includeInternal": .bool(includeInternal),
-            "customEmails": .array(customEmails.map { .string($0) }), "customPhones": .array(customPhones.map { .string($0) }),
-            "customEndpoints": .array(customEndpoints.map { .string($0) }),
-        ]
-    }
-}
-
 extension AssignmentRule {
     var json: JSONValue {
         .record([

@@ -83,6 +83,10 @@ struct APIError: Error {
         case .expired: self.init(.quoteExpired, "The quote has expired.")
         case .notFound: self = .notFound
         case .store(let error): self.init(error)
+        case .sealed:
+            self.init(
+                .storeUnavailable, "The gateway cannot open what it sealed earlier; its operators have to look at its keyring.",
+                headers: [.retryAfter: "60"])
         }
     }
 
@@ -95,6 +99,16 @@ struct APIError: Error {
         case let error as BridgeError: self.init(error)
         case let error as JSONError: self = .fault("$", "is not JSON: \(error)")
         default: self.init(.internal, "The gateway failed to answer.")
+        }
+    }
+
+    /// What of an error may be written to the log, where it is one that operators have to hear of: an unforeseen one by its kind alone,
+    /// since its text may hold what was being worked on.
+    static func words(forLog error: any Error) -> String? {
+        switch error {
+        case BridgeError.sealed(let error): "what was sealed earlier cannot be opened: \(error)"
+        case BridgeError.store(let error), let error as StoreError: APIError(error).code == .internal ? error.description : nil
+        default: APIError(error).code == .internal ? "\(type(of: error))" : nil
         }
     }
 

@@ -9,6 +9,7 @@ struct Envelope: RouterMiddleware {
 
     let allowedOrigins: [String]
     let clock: any WallClock
+    let stop: StopFlag
 
     @concurrent func handle(
         _ request: Request, context: GatewayContext, next: @concurrent (Request, GatewayContext) async throws -> Response
@@ -26,6 +27,8 @@ struct Envelope: RouterMiddleware {
         response.headers[.requestID] = requestID
         response.headers[.xContentTypeOptions] = "nosniff"
         if response.headers[.cacheControl] == nil { response.headers[.cacheControl] = "no-store" }
+        // Whoever keeps the connection makes his next call elsewhere.
+        if stop.isRaised { response.headers[.connection] = "close" }
         allowOrigin(request, &response)
         context.logger.debug(
             "answered",
@@ -48,9 +51,8 @@ struct Envelope: RouterMiddleware {
                     headers: [.allow: allowed.map(\.rawValue).joined(separator: ", ")])
         } else {
             refusal = APIError(error)
-            if refusal.code == .internal {
-                // The kind of error alone: its text may hold what was being worked on.
-                context.logger.error("a call failed", metadata: ["path": "\(context.endpointPath ?? "")", "error": "\(type(of: error))"])
+            if let words = APIError.words(forLog: error) {
+                context.logger.error("a call failed", metadata: ["path": "\(context.endpointPath ?? "")", "error": "\(words)"])
             }
         }
         return .json(refusal.json(requestID: requestID), status: refusal.code.status, headers: refusal.headers)

@@ -91,6 +91,8 @@ struct DeliveryRoutes {
         case .notFound: throw APIError.notFound
         case .tooLate(let state):
             throw APIError(.tooLate, state == .pending ? "It is being sent just now." : "It is \(state.rawValue) already.")
+        case .expired(let from):
+            throw APIError(.invalidTransition, "What is \(from.rawValue) cannot become pending: its expiresAt has passed.")
         case .invalidTransition(let from, let to):
             throw APIError(.invalidTransition, "What is \(from.rawValue) cannot become \(to.rawValue).")
         }

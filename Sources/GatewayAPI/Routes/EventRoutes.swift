@@ -25,7 +25,8 @@ struct EventRoutes {
             throw APIError.notFound
         }
         if let ownKey = call.ownKey, event.apiKeyID != ownKey { throw APIError.notFound }
-        return .json(Explanation(subject: "event:\(event.id)", decisions: decisions).json(at: services.clock.now))
+        let query = DeliveryQuery(organizationID: organizationID, eventID: event.id, now: services.clock.now)
+        return .json(try await services.explain("event:\(event.id)", decisions, deliveries: query))
     }
 
     func explainLead(_ call: Call) async throws -> Response {
@@ -34,6 +35,7 @@ struct EventRoutes {
         let page = try await services.store.events(EventQuery(organizationID: organizationID, leadID: leadID, limit: 500))
         if page.elements.isEmpty, try await services.store.lead(leadID, organizationID: organizationID) == nil { throw APIError.notFound }
         let decisions = page.elements.reversed().flatMap(\.1)
-        return .json(Explanation(subject: "lead:\(leadID)", decisions: decisions).json(at: services.clock.now))
+        let query = DeliveryQuery(organizationID: organizationID, leadID: leadID, now: services.clock.now)
+        return .json(try await services.explain("lead:\(leadID)", decisions, deliveries: query))
     }
 }

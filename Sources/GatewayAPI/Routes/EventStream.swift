@@ -57,10 +57,13 @@ struct EventStream {
 }
 
 extension Response {
-    /// An answer that goes on for as long as the caller listens.
-    static func events(clock: any WallClock, _ write: @escaping @concurrent @Sendable (inout EventStream) async throws -> Void) -> Response
-    {
+    /// An answer that goes on for as long as the caller listens; its place is free again afterwards, also when nobody ever listened.
+    static func events(
+        clock: any WallClock, in place: StreamPlaces.Place,
+        _ write: @escaping @concurrent @Sendable (inout EventStream) async throws -> Void
+    ) -> Response {
         let body = ResponseBody { writer in
+            defer { place.giveBack() }
             var stream = EventStream(writer, clock: clock)
             // A reader who left is the ordinary end of a stream.
             try? await write(&stream)

@@ -12,7 +12,7 @@ struct OpenRoutes {
 
     func health() -> Response { .json(["status": "ok"]) }
 
-    /// 503 only when nothing can be recorded, or the schema is unusable.
+    /// 503 only when nothing can be recorded, the schema is unusable, or the daemon is stopping.
     func readiness() async -> Response {
         var store: StoreError?
         var pending = 0
@@ -21,13 +21,25 @@ struct OpenRoutes {
             pending = try await services.store.migrations().count { $0.state != .applied }
         } catch { store = error }
         let spool = await SpoolReadiness(services.bridge.spool, at: services.clock.now)
-        let isDegraded = store != nil || pending > 0 || spool.holdsEvents || !services.metrics.snapshot.pausedAccounts.isEmpty
-        let isUseless = store != nil && !spool.takesEvents(despite: store)
+        var detail = store.map { [$0.description] } ?? []
+        if pending > 0 { detail.append(pending == 1 ? "a migration is pending" : "\(pending) migrations are pending") }
+        detail += spool.detail
+        for (channel, failure) in services.metrics.snapshot.pausedAccounts.sorted(by: { $0.key.rawValue < $1.key.rawValue }) {
+            detail.append("the account of channel \(channel) is paused: \(failure.errorClass.rawValue)")
+        }
+        let redis = services.coordination?.figures.isUp
+        if redis == false { detail.append("Redis is away: limits are each node's share, and waking takes longer") }
+        let isStopping = services.stop.isRaised
+        if isStopping { detail.append("the daemon is stopping") }
+        let isUseless = isStopping || store != nil && !spool.takesEvents(despite: store)
         return .json(
-            [
-                "status": isUseless ? "unavailable" : isDegraded ? "degraded" : "ok", "store": store == nil ? "ok" : "unavailable",
-                "migrations": store != nil ? "unknown" : pending > 0 ? "pending" : "ok", "redis": "off", "spool": spool.json,
-            ], status: isUseless ? .serviceUnavailable : .ok)
+            .record([
+                "status": isUseless ? "unavailable" : detail.isEmpty ? "ok" : "degraded",
+                "store": store == nil ? "ok" : "unavailable",
+                "migrations": store != nil ? "unknown" : pending > 0 ? "pending" : "ok",
+                "redis": redis.map { $0 ? "ok" : "degraded" } ?? "off", "spool": spool.json,
+                "detail": detail.isEmpty ? nil : .array(detail.map { .string($0) }),
+            ]), status: isUseless ? .serviceUnavailable : .ok)
     }
 
     func metrics() async throws -> Response {
@@ -40,7 +52,7 @@ struct OpenRoutes {
         }
         let text = MetricsText(
             counts, services.metrics.snapshot, store: services.store.statistics, spool: services.bridge.spool?.status,
-            configured: services.channels, now: now
+            configured: services.channels, coordination: services.coordination?.figures, now: now
         ).text
         return file(Array(text.utf8), "text/plain; version=0.0.4; charset=utf-8")
     }

@@ -6,6 +6,7 @@ import Hummingbird
 /// The outbox as a whole: how it stands, how it changes, and who changed what.
 struct OutboxRoutes {
     let services: GatewayServices
+    let streams: StreamPlaces
 
     func health(_ call: Call) async throws -> Response {
         let now = services.clock.now
@@ -32,8 +33,9 @@ struct OutboxRoutes {
         let organizationID = try call.organization()
         let ownKey = call.ownKey
         let clock = services.clock
+        let place = try streams.take(for: try call.requireCaller().apiKeyID.bits.bytes)
         let changes = services.feed.changes()
-        return .events(clock: clock) { stream in
+        return .events(clock: clock, in: place) { stream in
             try await stream.send(event: "connected", data: .object([:]))
             try await stream.each(of: changes) { stream, delivery in
                 guard let delivery else { return }

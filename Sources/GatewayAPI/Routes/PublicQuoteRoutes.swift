@@ -9,6 +9,7 @@ import WorkflowEngine
 struct PublicQuoteRoutes {
     let services: GatewayServices
     let limits: CallLimits
+    let streams: StreamPlaces
 
     func get(_ call: Call) async throws -> Response {
         let quote = try await find(call)
@@ -38,14 +39,15 @@ struct PublicQuoteRoutes {
 
     /// What happens to the quote from now on, or since the activity that the page saw last.
     func watch(_ call: Call) async throws -> Response {
-        let quote = try await find(call)
+        let (token, quote) = try await findWithToken(call)
+        let place = try streams.take(for: SHA256.digest(Array(token.utf8)))
         // Listening begins before the store is read, so that nothing falls between the two.
         let news = services.bridge.feed.activities(of: quote.id, organizationID: quote.organizationID)
         var last = call.request.headers[.lastEventID].flatMap { ActivityID($0) }
         if last == nil { last = try await latestActivity(of: quote) }
         let seen = last
         let store = services.store
-        return .events(clock: services.clock) { stream in
+        return .events(clock: services.clock, in: place) { stream in
             var last = seen
             try await stream.send(event: "connected", data: ["quoteId": .string(quote.id.text)])
             try await stream.send(after: news) { stream in
@@ -78,13 +80,10 @@ struct PublicQuoteRoutes {
 
     private func findWithToken(_ call: Call) async throws -> (token: String, quote: Quote) {
         let token = try call.path("token")
-        let now = services.clock.now
-        let quote: Quote
-        do throws(BridgeError) { quote = try await services.bridge.quote(publicToken: token) } catch .notFound {
-            try limits.countUnknown(from: call.address, at: now)
-            throw APIError.notFound
+        let quote = try await limits.find(SHA256.digest(Array(token.utf8)), from: call.address, at: services.clock.now) {
+            do throws(BridgeError) { return try await services.bridge.quote(publicToken: token) } catch .notFound { return Quote?.none }
         }
-        try limits.countKnown(SHA256.digest(Array(token.utf8)), at: now)
+        guard let quote else { throw APIError.notFound }
         return (token, quote)
     }
 

@@ -122,7 +122,8 @@ struct QuoteRoutes {
         let quote = try await find(call)
         let page = try await services.store.events(EventQuery(organizationID: quote.organizationID, quoteID: quote.id, limit: 500))
         let decisions = page.elements.reversed().flatMap(\.1)
-        return .json(Explanation(subject: "quote:\(quote.id)", decisions: decisions).json(at: services.clock.now))
+        let query = DeliveryQuery(organizationID: quote.organizationID, quoteID: quote.id, now: services.clock.now)
+        return .json(try await services.explain("quote:\(quote.id)", decisions, deliveries: query))
     }
 
     private func find(_ call: Call) async throws -> Quote {

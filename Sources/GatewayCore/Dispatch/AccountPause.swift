@@ -57,9 +57,30 @@ struct AccountPause: Hashable, Sendable {
         return true
     }
 
-    /// A delivery went through as far as the account is concerned.
-    mutating func passed() {
-        if state == .trial { state = .none }
+    /// A delivery went through as far as the account is concerned; answers whether that ended the pause.
+    mutating func passed() -> Bool {
+        guard state == .trial else { return false }
+        state = .none
+        return true
+    }
+
+    /// Another node found a fault of the account; answers whether it was sending here until now.
+    mutating func heardFault(probeIn: Duration, at now: Timestamp) -> Bool {
+        guard state == .none else { return false }
+        wait = min(max(probeIn, first), longest)
+        state = .paused(until: now + min(max(probeIn, .zero), longest))
+        return true
+    }
+
+    /// Another node's delivery went through; answers whether that ended a pause here.
+    mutating func heardPassed() -> Bool {
+        switch state {
+        // Whoever has a probe under way will know by himself.
+        case .none, .probing: return false
+        case .paused, .trial:
+            state = .none
+            return true
+        }
     }
 
     /// When the account is asked next; `nil` while a probe is under way, and without a pause.

@@ -14,13 +14,14 @@ final class ChannelLane: Sendable {
     private let clock: any WallClock
     private let observer: any DeliveryObserver
     private let wakeRelay: WakeRelay
+    private let coordination: Coordination?
     private let signal = WakeSignal()
     private let leaseSignal = WakeSignal()
     private let state: Mutex<LaneState>
 
     init(
         channel: Channel, store: any OutboxClaiming, gate: SuppressionGate, worker: DeliveryWorker, configuration: DispatchConfiguration,
-        clock: any WallClock, observer: any DeliveryObserver, wake: WakeRelay
+        clock: any WallClock, observer: any DeliveryObserver, wake: WakeRelay, coordination: Coordination?
     ) {
         self.channel = channel
         self.store = store
@@ -30,10 +31,11 @@ final class ChannelLane: Sendable {
         self.clock = clock
         self.observer = observer
         self.wakeRelay = wake
+        self.coordination = coordination
         self.state = Mutex(
             LaneState(
                 policy: channel.policy, batch: configuration.batch, slots: configuration.concurrency, lease: configuration.lease,
-                now: clock.now))
+                isOneOfMany: coordination != nil, now: clock.now))
     }
 
     /// Something for this channel is due at that time.
@@ -63,6 +65,7 @@ final class ChannelLane: Sendable {
                 case .giveBack(let deliveries, let dueAt): await giveBack(deliveries, dueAt: dueAt)
                 case .start: break
                 case .probe: group.addTask { await self.probe() }
+                case .ask(let count): group.addTask { await self.ask(for: count) }
                 case .wait(let deadline):
                     await signal.wait(until: deadline, clock: clock)
                     // A cancelled task cannot wait any more; it would turn in circles until its attempts have ended.
@@ -138,14 +141,16 @@ final class ChannelLane: Sendable {
         var next: Next? = first
         while let (claimed, verdict) = next {
             let result = await worker.work(on: claimed, verdict: verdict, lane: self)
-            let (leaseUntil, events, resumeAt) = state.withLock {
+            let (leaseUntil, events, news, resumeAt) = state.withLock {
                 let leaseUntil = $0.leaseUntil(claimed.token)
-                return (leaseUntil, $0.finish(claimed, outcome: result.outcome, at: clock.now), $0.resumeTime(at: clock.now))
+                let events = $0.finish(claimed, outcome: result.outcome, at: clock.now)
+                return (leaseUntil, events, $0.takeNews(), $0.resumeTime(at: clock.now))
             }
             for event in events { observer.observe(event) }
+            for piece in news { coordination?.circuits.publish(piece, on: channel.name) }
             await worker.conclude(claimed, result, lane: self, leaseUntil: leaseUntil ?? clock.now, resumeAt: resumeAt)
             next = await takeNext()
-            if state.withLock({ $0.wantsClaim(at: clock.now) }) { signal.raise() }
+            if state.withLock({ $0.wantsClaim(at: clock.now) || $0.lacksTokens(at: clock.now) }) { signal.raise() }
         }
         signal.raise()
     }
@@ -186,6 +191,23 @@ final class ChannelLane: Sendable {
         timer.cancel()
         if state.withLock({ $0.probed(canSend: canSend, at: clock.now) }) { observer.observe(.accountResumed(channel.name)) }
         signal.raise()
+    }
+
+    // MARK: Other nodes
+
+    private func ask(for count: Int) async {
+        guard let coordination, let rate = state.withLock({ $0.rate }) else { return }
+        let limit = SharedLimit(RateKey(channel: channel.name), perSecond: rate.perSecond, burst: rate.burst)
+        let grant = await coordination.rates.take(count, of: limit)
+        state.withLock { $0.granted(grant, at: clock.now) }
+        signal.raise()
+    }
+
+    /// Another node found something out about this channel's account.
+    func hear(_ news: CircuitNews) {
+        let events = state.withLock { $0.hear(news, on: channel.name, at: clock.now) }
+        for event in events { observer.observe(event) }
+        if !events.isEmpty { signal.raise() }
     }
 
     // MARK: Leases

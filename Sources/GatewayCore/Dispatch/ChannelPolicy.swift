@@ -13,6 +13,8 @@ public struct ChannelPolicy: Hashable, Sendable {
     public var perEndpoint: Int
     /// Attempts a second at the most; `nil` = no limit.
     public var rate: Double?
+    /// How much one recipient may be sent; `nil` = no limit.
+    public var recipientRate: RecipientRate?
     public var attemptTimeout: Duration
     public var circuitScope: CircuitScope
     public var circuit: CircuitPolicy
@@ -21,7 +23,8 @@ public struct ChannelPolicy: Hashable, Sendable {
 
     public init(
         retry: RetryPolicy = RetryPolicy(), lostAnswer: LostAnswerPolicy, quietTime: Duration? = nil, concurrency: Int = 64,
-        perEndpoint: Int = 8, rate: Double? = nil, attemptTimeout: Duration = .seconds(30), circuitScope: CircuitScope = .account,
+        perEndpoint: Int = 8, rate: Double? = nil, recipientRate: RecipientRate? = nil, attemptTimeout: Duration = .seconds(30),
+        circuitScope: CircuitScope = .account,
         circuit: CircuitPolicy = CircuitPolicy(), poisonClaims: Int = 10
     ) {
         self.retry = retry
@@ -30,6 +33,7 @@ public struct ChannelPolicy: Hashable, Sendable {
         self.concurrency = concurrency
         self.perEndpoint = perEndpoint
         self.rate = rate
+        self.recipientRate = recipientRate
         self.attemptTimeout = attemptTimeout
         self.circuitScope = circuitScope
         self.circuit = circuit
@@ -42,7 +46,8 @@ public struct ChannelPolicy: Hashable, Sendable {
         if let deadline = descriptor.deadline { retry.deadline = deadline }
         self.init(
             retry: retry, lostAnswer: descriptor.lostAnswer, quietTime: descriptor.quietTime, concurrency: descriptor.concurrency,
-            perEndpoint: descriptor.perEndpoint, attemptTimeout: descriptor.attemptTimeout, circuitScope: descriptor.circuitScope,
+            perEndpoint: descriptor.perEndpoint, recipientRate: descriptor.recipientRate, attemptTimeout: descriptor.attemptTimeout,
+            circuitScope: descriptor.circuitScope,
             poisonClaims: poisonClaims)
     }
 

@@ -89,6 +89,21 @@ public struct CircuitBreaker: Hashable, Sendable {
         probeAt = now
     }
 
+    /// Another node found the provider down: tries stay away here too, until the same time.
+    mutating func heardOpened(probeIn: Duration, at now: Timestamp) {
+        // Whoever has a probe under way will know by himself.
+        guard state != .halfOpen else { return }
+        open(at: now)
+        let span = min(max(probeIn, .zero), policy.longestProbe)
+        probeAt = now + span
+        wait = min(max(span, policy.firstProbe) * 2, policy.longestProbe)
+    }
+
+    /// Another node's probe went through.
+    mutating func heardClosed() {
+        if state == .open { close() }
+    }
+
     /// Nothing is remembered that would still matter: no try within the window, and no probe that anybody waits for.
     public func isQuiet(at now: Timestamp) -> Bool {
         let end = now - policy.window

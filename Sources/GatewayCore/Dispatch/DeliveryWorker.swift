@@ -8,6 +8,7 @@ struct DeliveryWorker: Sendable {
     let clock: any WallClock
     let observer: any DeliveryObserver
     let markTransmitting: Batcher<LeaseReference, Result<Bool, StoreError>>
+    let pacer: RecipientPacer
 
     enum Ended: Sendable {
         /// The adapter was called.
@@ -39,6 +40,9 @@ struct DeliveryWorker: Sendable {
         } catch {
             observer.observe(.storeFailed(during: "suppression check", error))
             return WorkResult(ended: .givenBack(dueAt: clock.now + .seconds(1)))
+        }
+        if let rate = policy.recipientRate, let opensAt = await pacer.take(for: delivery.endpoint, rate) {
+            return WorkResult(ended: .givenBack(dueAt: opensAt))
         }
         if policy.marksTransmission(of: delivery) {
             switch await markTransmitting.call(LeaseReference(deliveryID: delivery.id, token: claimed.token)) {

@@ -14,7 +14,8 @@ public final class Dispatcher: Service, Sendable {
 
     public init(
         channels: Channels, store: any OutboxClaiming & DeliveryChanging & OutboxReading, gate: SuppressionGate, reports: ReportIngest,
-        configuration: DispatchConfiguration, clock: any WallClock, observer: any DeliveryObserver, wake: WakeRelay
+        configuration: DispatchConfiguration, clock: any WallClock, observer: any DeliveryObserver, wake: WakeRelay,
+        coordination: Coordination? = nil
     ) {
         let settler = Settler(
             store: store, gate: gate, reports: reports, clock: clock, observer: observer, limit: configuration.batch, wake: wake)
@@ -28,14 +29,16 @@ public final class Dispatcher: Service, Sendable {
                 return leases.map { _ in .failure(.unavailable) }
             }
         }
-        let worker = DeliveryWorker(gate: gate, settler: settler, clock: clock, observer: observer, markTransmitting: marker)
+        let worker = DeliveryWorker(
+            gate: gate, settler: settler, clock: clock, observer: observer, markTransmitting: marker,
+            pacer: RecipientPacer(rates: coordination?.rates, clock: clock))
         self.lanes = Dictionary(
             uniqueKeysWithValues: channels.all.map { channel in
                 (
                     channel.name,
                     ChannelLane(
                         channel: channel, store: store, gate: gate, worker: worker, configuration: configuration, clock: clock,
-                        observer: observer, wake: wake)
+                        observer: observer, wake: wake, coordination: coordination)
                 )
             })
         self.settler = settler
@@ -44,6 +47,7 @@ public final class Dispatcher: Service, Sendable {
         wake.connect { [lanes] channel, dueAt in
             if let channel { lanes[channel]?.wake(dueAt: dueAt) } else { for lane in lanes.values { lane.wake(dueAt: dueAt) } }
         }
+        coordination?.circuits.hear { [lanes] news, channel in lanes[channel]?.hear(news) }
     }
 
     /// Works until the group is told to stop; then claims nothing more, gives attempts the grace to end, and gives back what was not begun.

@@ -45,7 +45,7 @@ extension LaneState {
         return endpoints[endpoint]?.allows(at: now) == false || rate?.opensAt(now) == nil
     }
 
-    private mutating func candidate(at now: Timestamp) -> Endpoint? {
+    mutating func candidate(at now: Timestamp) -> Endpoint? {
         guard !isDraining, !isPaused, queue.waitingCount > 0 else { return nil }
         if isNarrow { guard probe == nil, circuit.allows(at: now) else { return nil } }
         return queue.nextEndpoint()
@@ -58,8 +58,7 @@ extension LaneState {
             return Taken(giveBack: forget(queue.withdraw(endpoint)), dueAt: max(breaker.probeAt ?? now, now + Self.leastHoldBack))
         }
         // Asked last, so that nobody takes a token who does not start.
-        rateOpensAt = rate?.take(at: now)
-        guard rateOpensAt == nil, let claimed = queue.next(at: now) else { return Taken() }
+        guard rate?.take(at: now) == nil, let claimed = queue.next(at: now) else { return Taken() }
         let waited = held.removeValue(forKey: claimed.token)
         var attempt = Running(deliveryID: claimed.delivery.id, leaseUntil: waited?.leaseUntil ?? now)
         attempt.isEndpointProbe = endpoints[endpoint]?.begin() ?? false
@@ -100,9 +99,11 @@ extension LaneState {
         }
         if case .channelFault(let failure) = outcome {
             let events = abandon(isProbe: isProbe, attempt, endpoint, at: now)
-            return pause.fault(at: now) ? events + [.accountPaused(endpoint.channel, failure)] : events
+            guard pause.fault(at: now) else { return events }
+            tell(.paused(probeIn: resumeTime(at: now) - now, failure.errorClass, code: failure.code))
+            return events + [.accountPaused(endpoint.channel, failure)]
         }
-        if isProbe { pause.passed() }
+        if isProbe, pause.passed() { tell(.resumed) }
         let failed = Self.isProvidersFault(outcome)
         if policy.circuitScope == .endpoint {
             record(endpoint, failed: failed, isProbe: attempt.isEndpointProbe, at: now)
@@ -110,7 +111,9 @@ extension LaneState {
         }
         // What began before the circuit opened says nothing about whether the provider is back.
         guard circuit.state == .closed || isProbe else { return [] }
-        return changing(endpoint.channel) { $0.record(failed: failed, at: now) }
+        let events = changing(endpoint.channel) { $0.record(failed: failed, at: now) }
+        if !events.isEmpty { tell(circuit.probeAt.map { .opened(probeIn: $0 - now) } ?? .closed) }
+        return events
     }
 
     private mutating func abandon(isProbe: Bool, _ attempt: Running, _ endpoint: Endpoint, at now: Timestamp) -> [GatewayEvent] {
@@ -126,7 +129,7 @@ extension LaneState {
         if endpoints.count > 10_000 { endpoints = endpoints.filter { !$0.value.isQuiet(at: now) } }
     }
 
-    private mutating func changing(_ channel: ChannelName, _ body: (inout CircuitBreaker) -> Void) -> [GatewayEvent] {
+    mutating func changing(_ channel: ChannelName, _ body: (inout CircuitBreaker) -> Void) -> [GatewayEvent] {
         let before = circuit.state
         body(&circuit)
         return circuit.state == before ? [] : [.circuit(channel, circuit.state)]

@@ -14,6 +14,8 @@ struct LaneState: Sendable {
         case start
         /// Ask the paused account whether it can send again.
         case probe
+        /// Ask for this many tokens of the limit that the nodes share.
+        case ask(Int)
         /// Nothing to do before that time, or before a signal.
         case wait(until: Timestamp?)
         /// Nothing is to be begun any more.
@@ -30,6 +32,8 @@ struct LaneState: Sendable {
     let lease: Duration
     let batch: Int
     let slots: Int
+    /// Other nodes work on the same accounts, and can be told and asked.
+    let isOneOfMany: Bool
     var queue: TurnQueue
     /// By token: a delivery whose lease was lost may come back while its old attempt is still under way.
     var held: [LeaseToken: Held] = [:]
@@ -40,8 +44,9 @@ struct LaneState: Sendable {
     /// The try that shows whether an open circuit may close, or a paused account sends again.
     var probe: LeaseToken?
     var cancelProbe: (@Sendable () -> Void)?
-    var rate: RateLimit?
-    var rateOpensAt: Timestamp?
+    var rate: RateBudget?
+    /// What the other nodes should know, until it is collected.
+    var news: [CircuitNews] = []
     var detours: [Endpoint: Detour] = [:]
     /// Organizations whose due deliveries the last claim left in the store.
     var leftOut: Set<OrganizationID> = []
@@ -53,15 +58,16 @@ struct LaneState: Sendable {
     var careAt: Timestamp?
     var renewAgainAt: Timestamp?
 
-    init(policy: ChannelPolicy, batch: Int, slots: Int, lease: Duration, now: Timestamp) {
+    init(policy: ChannelPolicy, batch: Int, slots: Int, lease: Duration, isOneOfMany: Bool = false, now: Timestamp) {
         self.policy = policy
         self.lease = lease
+        self.isOneOfMany = isOneOfMany
         self.slots = min(policy.concurrency, slots)
         // Where transmission is marked, no more is claimed than can start at once.
         self.batch = policy.marksTransmission ? min(batch, self.slots) : batch
         self.queue = TurnQueue(perEndpoint: policy.perEndpoint, slots: self.slots)
         self.circuit = CircuitBreaker(policy.circuit)
-        self.rate = policy.rate.map { RateLimit(perSecond: $0, at: now) }
+        self.rate = policy.rate.map { RateBudget(perSecond: $0, isShared: isOneOfMany, at: now) }
         self.pause = AccountPause(policy.circuit)
     }
 
@@ -78,6 +84,7 @@ struct LaneState: Sendable {
             return pause.beginProbe(at: now) ? .probe : .wait(until: pause.probeAt)
         }
         callBack(at: now)
+        if let count = tokensToAskFor(at: now) { return .ask(count) }
         if isNarrow, let step = narrowStep(at: now) { return step }
         if canStart(at: now) { return .start }
         if isHindered {
@@ -87,7 +94,7 @@ struct LaneState: Sendable {
         if let limit = claimLimit(at: now) { return .claim(limit) }
         // What is due already and cannot be taken up waits for a slot, whose end raises the signal.
         var times = [nextDue, storeWaitUntil]
-        if queue.waitingCount > 0 { times += [rateOpensAt, isHindered ? now + Self.patience : nil] }
+        if queue.waitingCount > 0 { times += [rate?.opensAt(now), isHindered ? now + Self.patience : nil] }
         return .wait(until: times.compactMap { $0 }.filter { $0 > now }.min())
     }
 
@@ -117,7 +124,7 @@ struct LaneState: Sendable {
             return waiting.isEmpty ? .wait(until: probeAt) : .giveBack(waiting, dueAt: probeAt)
         }
         if queue.waitingCount > 0 {
-            return canStart(at: now) ? .start : .wait(until: rateOpensAt.flatMap { $0 > now ? $0 : nil })
+            return canStart(at: now) ? .start : .wait(until: rate?.opensAt(now))
         }
         return isClaimDue(at: now) ? .claim(1) : .wait(until: [nextDue, storeWaitUntil].compactMap { $0 }.filter { $0 > now }.min())
     }

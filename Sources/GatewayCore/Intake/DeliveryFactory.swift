@@ -11,25 +11,50 @@ public struct DeliveryFactory: Sendable {
     public func check(
         channel name: ChannelName, to: String, content: JSONValue, path: String, acceptedAt: Timestamp
     ) throws(Faults) -> (Channel, Endpoint, RenderedContent) {
+        let leg = try read(channel: name, to: to, content: content, path: path, acceptedAt: acceptedAt)
+        guard leg.faults.isEmpty, let endpoint = leg.endpoint, let rendered = leg.content else { throw Faults(leg.faults) }
+        return (leg.channel, endpoint, rendered)
+    }
+
+    /// Every fault of a leg that may lack its address or its content: those are then faults of their own, which others tell.
+    func faults(channel name: ChannelName, to: String?, content: JSONValue?, path: String, acceptedAt: Timestamp) -> [Fault] {
+        do { return try read(channel: name, to: to, content: content, path: path, acceptedAt: acceptedAt).faults } catch {
+            return error.list
+        }
+    }
+
+    private struct Leg {
+        var channel: Channel
+        var endpoint: Endpoint?
+        var content: RenderedContent?
+        var faults: [Fault] = []
+    }
+
+    /// Reads what there is of a leg; throws where its channel is none, since what else is wrong cannot be told without one.
+    private func read(
+        channel name: ChannelName, to: String?, content: JSONValue?, path: String, acceptedAt: Timestamp
+    ) throws(Faults) -> Leg {
         let prefix = path.isEmpty ? "" : path + "."
         guard let channel = channels[name] else {
             let names = channels.all.map(\.name.rawValue).joined(separator: ", ")
             throw Faults([Fault(prefix + "channel", channels.isInstalled(name) ? "is not configured" : "must be one of \(names)")])
         }
-        var faults: [Fault] = []
-        var endpoint: Endpoint?
-        do { endpoint = try channel.endpoint(from: to) } catch { faults.append(Fault(prefix + "to", error.message)) }
-        var rendered: RenderedContent?
-        do {
-            rendered = try Self.normalize(content, form: channel.descriptor.contentForm, path: prefix + "content", acceptedAt: acceptedAt)
-        } catch { faults.append(contentsOf: error.list) }
-        if let endpoint, let rendered {
-            faults += channel.adapter.preflight(rendered, to: endpoint).map {
+        var leg = Leg(channel: channel)
+        if let to {
+            do { leg.endpoint = try channel.endpoint(from: to) } catch { leg.faults.append(Fault(prefix + "to", error.message)) }
+        }
+        if let content {
+            do {
+                leg.content = try Self.normalize(
+                    content, form: channel.descriptor.contentForm, path: prefix + "content", acceptedAt: acceptedAt)
+            } catch { leg.faults += error.list }
+        }
+        if let endpoint = leg.endpoint, let content = leg.content {
+            leg.faults += channel.adapter.preflight(content, to: endpoint).map {
                 Fault($0.path == "to" ? prefix + "to" : "\(prefix)content.\($0.path)", $0.message)
             }
         }
-        guard faults.isEmpty, let endpoint, let rendered else { throw Faults(faults) }
-        return (channel, endpoint, rendered)
+        return leg
     }
 
     /// Content in the form it is stored in: checked, and for data with the time that receivers are told.

@@ -37,7 +37,8 @@ public struct MessageDraft: Hashable, Sendable {
 
     public init(
         id: MessageID? = nil, organizationID: OrganizationID, first: Leg, fallback: [Leg] = [], idempotencyKey: String? = nil,
-        bodyHash: [UInt8] = [], notBefore: Timestamp? = nil, expiresAt: Timestamp? = nil, orderingKey: String? = nil, category: MessageCategory = .transactional,
+        bodyHash: [UInt8] = [], notBefore: Timestamp? = nil, expiresAt: Timestamp? = nil, orderingKey: String? = nil,
+        category: MessageCategory = .transactional,
         metadata: JSONValue? = nil, apiKeyID: APIKeyID? = nil
     ) {
         self.id = id

@@ -47,12 +47,9 @@ public struct MessageIntake: Sendable {
         return answers.map { $0 ?? .conflict }
     }
 
-    /// What is wrong with what one leg says.
-    public func faults(of leg: MessageDraft.Leg, path: String) -> [Fault] {
-        do {
-            _ = try factory.check(channel: leg.channel, to: leg.to, content: leg.content, path: path, acceptedAt: clock.now)
-            return []
-        } catch { return error.list }
+    /// What is wrong with what one leg says, as far as it says anything.
+    public func faults(ofChannel channel: ChannelName, to: String?, content: JSONValue?, path: String) -> [Fault] {
+        factory.faults(channel: channel, to: to, content: content, path: path, acceptedAt: clock.now)
     }
 
     /// Tells observers and the dispatcher of deliveries that now are in the store.
@@ -105,7 +102,7 @@ public struct MessageIntake: Sendable {
                         deadline: factory.deadline(
                             channel, dueAt: dueAt == .distantFuture ? deliveries.last?.deadline ?? begin : dueAt, expiresAt: draft.expiresAt
                         ),
-                        dueAt: dueAt))
+                        expiresAt: draft.expiresAt, dueAt: dueAt))
             } catch { faults += error.list }
         }
         guard faults.isEmpty else { throw Faults(faults) }

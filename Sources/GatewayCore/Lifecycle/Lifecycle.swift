@@ -36,6 +36,10 @@ public struct Lifecycle: Sendable {
         case (.failed, .reported(let report)): return reportedOnFailed(delivery, report)
 
         case (.unknown, .resolved(delivered: true)): return .success(Transition(change: end(delivery, .succeeded, nil)))
+        case (.unknown, .resolved(delivered: false)) where isExpired(delivery):
+            return .success(Transition(change: end(delivery, .failed, .expired)))
+        case (.unknown, .retried) where isExpired(delivery), (.failed, .retried) where isExpired(delivery):
+            return .failure(.expired(from: delivery.state))
         case (.unknown, .resolved(delivered: false)), (.unknown, .retried), (.failed, .retried):
             return .success(Transition(change: again(delivery)))
 
@@ -260,7 +264,9 @@ extension Lifecycle {
         return change
     }
 
-    /// A person grants the policy's tries and time anew; the numbers of attempts go on.
+    private func isExpired(_ delivery: Delivery) -> Bool { delivery.expiresAt.map { $0 <= now } ?? false }
+
+    /// A person grants the policy's tries and time anew, within the sender's own end; the numbers of attempts go on.
     private func again(_ delivery: Delivery) -> DeliveryChange {
         var change = DeliveryChange(of: delivery, at: now)
         change.state = .pending
@@ -269,7 +275,7 @@ extension Lifecycle {
         change.claimCount = 0
         change.dueAt = now
         change.maxAttempts = delivery.attemptCount + policy.retry.maxAttempts
-        change.deadline = now + policy.retry.deadline
+        change.deadline = min(now + policy.retry.deadline, delivery.expiresAt ?? .distantFuture)
         return change
     }
 }

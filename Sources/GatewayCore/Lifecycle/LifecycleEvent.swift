@@ -53,6 +53,8 @@ public struct SuppressionProposal: Hashable, Sendable {
 public enum LifecycleRefusal: Error, Hashable, Sendable {
     /// The delivery's state does not know the event.
     case invalidTransition(from: DeliveryState)
+    /// It cannot be tried again: the sender's own end has passed.
+    case expired(from: DeliveryState)
     /// It is being sent, or was: a cancel comes too late.
     case tooLate(DeliveryState)
     /// News that cannot be applied before the try under way has ended; kept until then.

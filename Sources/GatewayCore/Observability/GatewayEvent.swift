@@ -17,6 +17,10 @@ public enum GatewayEvent: Sendable {
     case suppressionAdded(Suppression)
     case quoteAction(action: String, result: String)
     case storeFailed(during: String, StoreError)
+    /// An event whose decisions stood open cannot be read any more; they were closed.
+    case eventUndecodable(EventID, OrganizationID)
+    /// What is needed to decide an event cannot be read, and it goes on waiting; told once, until it is decided.
+    case eventHeldUp(EventID, OrganizationID, StoreError)
     case recovered(ChannelName, count: Int)
     case purged(rows: Int)
 }

@@ -69,7 +69,7 @@ public final class Metrics: DeliveryObserver, Sendable {
         case .quoteAction(let action, let result):
             snapshotNow.withLock { $0.quoteActions[ActionKey(action: action, result: result), default: 0] += 1 }
         case .storeFailed: snapshotNow.withLock { $0.storeFailures += 1 }
-        case .changed, .suppressionAdded, .recovered, .purged: break
+        case .changed, .suppressionAdded, .recovered, .eventUndecodable, .eventHeldUp, .purged: break
         }
     }
 }

@@ -34,7 +34,11 @@ public final class StatusFeed: DeliveryObserver, Sendable {
         }
     }
 
-    private func publish(_ deliveries: [Delivery]) {
+    /// Whether anybody listens just now.
+    public var hasListeners: Bool { state.withLock { !$0.listeners.isEmpty } }
+
+    /// Passes on what was not seen to happen here.
+    public func publish(_ deliveries: [Delivery]) {
         let listeners = state.withLock { Array($0.listeners.values) }
         for listener in listeners {
             for delivery in deliveries { listener.yield(delivery) }

@@ -24,6 +24,8 @@ public struct DeliveryControl: Sendable {
         /// It is being sent, or was.
         case tooLate(DeliveryState)
         case invalidTransition(from: DeliveryState, to: DeliveryState)
+        /// The sender's own end has passed.
+        case expired(from: DeliveryState)
     }
 
     /// Who asks, for the audit.
@@ -68,6 +70,7 @@ public struct DeliveryControl: Sendable {
             case .failure(.nothingNew): return .done(delivery)
             case .failure(.tooLate(let state)): return .tooLate(state)
             case .failure(.invalidTransition(let from)): return .invalidTransition(from: from, to: target)
+            case .failure(.expired(let from)): return .expired(from: from)
             case .failure(.notYet): return .invalidTransition(from: delivery.state, to: target)
             case .success(let transition):
                 let audit = AuditEntry(

@@ -6,6 +6,7 @@ public final class WakeRelay: Sendable {
     private struct Listeners {
         var workers: [@Sendable (_ channel: ChannelName?, _ dueAt: Timestamp) -> Void] = []
         var watchers: [@Sendable (_ time: Timestamp) -> Void] = []
+        var outlets: [@Sendable (_ channel: ChannelName?, _ dueAt: Timestamp) -> Void] = []
     }
 
     private let listeners = Mutex(Listeners())
@@ -22,8 +23,20 @@ public final class WakeRelay: Sendable {
         listeners.withLock { $0.watchers.append(watcher) }
     }
 
+    /// Hears what was woken here and not elsewhere: who carries it to other nodes.
+    public func forward(to outlet: @escaping @Sendable (_ channel: ChannelName?, _ dueAt: Timestamp) -> Void) {
+        listeners.withLock { $0.outlets.append(outlet) }
+    }
+
     /// Something on `channel`, or on any when nil, is due at that time.
     public func wake(_ channel: ChannelName?, dueAt: Timestamp) {
+        let (workers, outlets) = listeners.withLock { ($0.workers, $0.outlets) }
+        for worker in workers { worker(channel, dueAt) }
+        for outlet in outlets { outlet(channel, dueAt) }
+    }
+
+    /// Another node says that something is due; it has told the others itself.
+    public func wake(fromElsewhere channel: ChannelName?, dueAt: Timestamp) {
         for worker in listeners.withLock({ $0.workers }) { worker(channel, dueAt) }
     }
 

@@ -25,6 +25,8 @@ public struct Delivery: Hashable, Sendable {
     public var maxAttempts: Int
     /// When tries end, whatever it waits for.
     public var deadline: Timestamp
+    /// The sender's own end: nobody grants tries beyond it.
+    public var expiresAt: Timestamp?
     /// When it was accepted.
     public var createdAt: Timestamp
     public var state: DeliveryState
@@ -51,7 +53,8 @@ public struct Delivery: Hashable, Sendable {
         id: DeliveryID, messageID: MessageID, organizationID: OrganizationID, endpoint: Endpoint, origin: DeliveryOrigin,
         audience: Audience? = nil, trigger: String? = nil, eventID: EventID? = nil, quoteID: QuoteID? = nil, leadID: LeadID? = nil,
         stepID: StepID? = nil, category: MessageCategory = .transactional, apiKeyID: APIKeyID? = nil, orderingKey: String? = nil,
-        fallbackOf: DeliveryID? = nil, isDelayedStep: Bool = false, maxAttempts: Int, deadline: Timestamp, createdAt: Timestamp,
+        fallbackOf: DeliveryID? = nil, isDelayedStep: Bool = false, maxAttempts: Int, deadline: Timestamp,
+        expiresAt: Timestamp? = nil, createdAt: Timestamp,
         state: DeliveryState, reason: Reason? = nil, confirmation: Confirmation? = nil, flags: DeliveryFlags = [], attemptCount: Int = 0,
         recordedAttempts: Int = 0, claimCount: Int = 0, dueAt: Timestamp, updatedAt: Timestamp, settledAt: Timestamp? = nil,
         providerMessageID: String? = nil, lastError: DeliveryFailure? = nil, lease: Lease? = nil, revision: Int64 = 0
@@ -74,6 +77,7 @@ public struct Delivery: Hashable, Sendable {
         self.isDelayedStep = isDelayedStep
         self.maxAttempts = maxAttempts
         self.deadline = deadline
+        self.expiresAt = expiresAt
         self.createdAt = createdAt
         self.state = state
         self.reason = reason

@@ -11,6 +11,7 @@ extension Delivery {
             audience: new.audience, trigger: new.trigger, eventID: new.eventID, quoteID: new.quoteID, leadID: new.leadID,
             stepID: new.stepID, category: message.category, apiKeyID: message.apiKeyID, orderingKey: new.orderingKey,
             fallbackOf: new.fallbackOf, isDelayedStep: new.isDelayedStep, maxAttempts: new.maxAttempts, deadline: new.deadline,
+            expiresAt: new.expiresAt,
             createdAt: message.createdAt, state: new.suppressed == nil ? .pending : .suppressed, reason: new.suppressed, dueAt: new.dueAt,
             updatedAt: message.createdAt, settledAt: new.suppressed == nil ? nil : message.createdAt)
     }

@@ -47,6 +47,8 @@ public struct NewDelivery: Hashable, Sendable {
     public var isDelayedStep: Bool
     public var maxAttempts: Int
     public var deadline: Timestamp
+    /// The sender's own end: nobody grants tries beyond it.
+    public var expiresAt: Timestamp?
     /// `.distantFuture` for a fallback that waits for the end of another delivery.
     public var dueAt: Timestamp
     /// Set: stored in state `suppressed` with this reason.
@@ -56,7 +58,7 @@ public struct NewDelivery: Hashable, Sendable {
         id: DeliveryID, endpoint: Endpoint, content: RenderedContent, origin: DeliveryOrigin, audience: Audience? = nil,
         trigger: String? = nil, eventID: EventID? = nil, quoteID: QuoteID? = nil, leadID: LeadID? = nil, stepID: StepID? = nil,
         orderingKey: String? = nil, fallbackOf: DeliveryID? = nil, isDelayedStep: Bool = false, maxAttempts: Int, deadline: Timestamp,
-        dueAt: Timestamp, suppressed: Reason? = nil
+        expiresAt: Timestamp? = nil, dueAt: Timestamp, suppressed: Reason? = nil
     ) {
         self.id = id
         self.endpoint = endpoint
@@ -73,6 +75,7 @@ public struct NewDelivery: Hashable, Sendable {
         self.isDelayedStep = isDelayedStep
         self.maxAttempts = maxAttempts
         self.deadline = deadline
+        self.expiresAt = expiresAt
         self.dueAt = dueAt
         self.suppressed = suppressed
     }

@@ -21,6 +21,7 @@ public enum Reason: String, Hashable, Sendable, CaseIterable {
     case superseded
     case channelNotConfigured = "channel_not_configured"
     case resolverFailed = "resolver_failed"
+    case undecodable
     // Of deliveries only.
     case poison
     case expired
@@ -31,7 +32,6 @@ public enum Reason: String, Hashable, Sendable, CaseIterable {
     case tooLarge = "too_large"
     case cancelledByUser = "cancelled_by_user"
     case channelPaused = "channel_paused"
-    case undecodable
     case answerLost = "answer_lost"
     case erased
 }

@@ -38,8 +38,8 @@ public protocol QuoteStore: Sendable {
     /// Writes an event with everything it changes, or says why not; concurrent calls share a commit.
     func commit(_ commit: EventCommit) async throws(StoreError) -> EventCommitResult
 
-    /// Events with deferred decisions, oldest first.
-    func unplannedEvents(limit: Int) async throws(StoreError) -> [StoredEvent]
+    /// Events with deferred decisions, oldest first; those behind `last` when it is given.
+    func unplannedEvents(after last: StoredEvent?, limit: Int) async throws(StoreError) -> [StoredEvent]
     /// Replaces the deferred decisions of an event that is still unplanned; `false` when it is not.
     func plan(_ retry: PlannedRetry) async throws(StoreError) -> Bool
 

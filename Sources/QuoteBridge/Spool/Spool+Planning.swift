@@ -7,9 +7,9 @@ extension Spool {
     func plan(_ context: PlanningContext, now: Timestamp, waits: Bool) async throws(BridgeError) -> (Plan, isPlanned: Bool) {
         let plan: Plan
         if waits {
-            plan = Plan(decisions: context.stored.deferredDecisions(.enqueueFailed))
+            plan = Plan(decisions: context.stored.decisions(.deferred, .enqueueFailed))
         } else {
-            plan = try await decided(context, now: now) ?? Plan(decisions: context.stored.deferredDecisions(.resolverFailed))
+            plan = try await decided(context, now: now) ?? Plan(decisions: context.stored.decisions(.deferred, .resolverFailed))
         }
         return (plan.withDerivedIDs, plan.decisions.allSatisfy { $0.outcome != .deferred })
     }

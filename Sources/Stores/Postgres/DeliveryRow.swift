@@ -8,8 +8,8 @@ enum DeliveryRow {
     static func columns(queue: String = "o") -> String {
         """
         d.id, d.message_id, d.organization_id, d.channel, d.address, d.origin, d.audience, d."trigger", d.event_id, d.quote_id, d.lead_id,
-        d.step_id, d.category, d.api_key_id, d.ordering_key, d.fallback_of, d.is_delayed_step, d.max_attempts, d.deadline, d.created_at,
-        d.state, d.reason, d.confirmation, d.flags, d.attempt_count, d.recorded_attempts, COALESCE(\(queue).claim_count, d.claim_count),
+        d.step_id, d.category, d.api_key_id, d.ordering_key, d.fallback_of, d.is_delayed_step, d.max_attempts, d.deadline, d.expires_at,
+        d.created_at, d.state, d.reason, d.confirmation, d.flags, d.attempt_count, d.recorded_attempts, COALESCE(\(queue).claim_count, d.claim_count),
         COALESCE(\(queue).due_at, d.due_at), d.updated_at, d.settled_at, d.provider_message_id, d.error_class, d.error_code,
         d.error_message, d.revision, \(queue).lease_token, \(queue).lease_until, \(queue).transmitting
         """
@@ -52,6 +52,7 @@ enum DeliveryRow {
         let isDelayedStep = try row.next(Bool.self)
         let maxAttempts = try row.next(Int.self)
         let deadline = try row.next(Timestamp.self)
+        let expiresAt = try row.next(Timestamp?.self)
         let createdAt = try row.next(Timestamp.self)
         let state = try row.next(DeliveryState.self)
         let reason = try row.next(Reason?.self)
@@ -70,7 +71,8 @@ enum DeliveryRow {
             id: id, messageID: messageID, organizationID: organizationID, endpoint: endpoint, origin: origin, audience: audience,
             trigger: trigger, eventID: eventID, quoteID: quoteID, leadID: leadID, stepID: stepID, category: category, apiKeyID: apiKeyID,
             orderingKey: orderingKey, fallbackOf: fallbackOf, isDelayedStep: isDelayedStep, maxAttempts: maxAttempts, deadline: deadline,
-            createdAt: createdAt, state: state, reason: reason, confirmation: confirmation, flags: flags, attemptCount: attemptCount,
+            expiresAt: expiresAt, createdAt: createdAt, state: state, reason: reason, confirmation: confirmation, flags: flags,
+            attemptCount: attemptCount,
             recordedAttempts: recordedAttempts, claimCount: claimCount, dueAt: dueAt, updatedAt: updatedAt, settledAt: settledAt,
             providerMessageID: providerMessageID, lastError: lastError, lease: try lease(&row), revision: revision)
     }

@@ -90,17 +90,17 @@ struct IntakeRows: Sendable {
             """
             INSERT INTO gateway.deliveries (
                 id, message_id, organization_id, day, channel, address, origin, audience, "trigger", event_id, quote_id, lead_id, step_id,
-                category, api_key_id, ordering_key, fallback_of, is_delayed_step, max_attempts, deadline, planned_at, created_at, state,
-                reason, due_at, updated_at, settled_at
+                category, api_key_id, ordering_key, fallback_of, is_delayed_step, max_attempts, deadline, expires_at, planned_at,
+                created_at, state, reason, due_at, updated_at, settled_at
             )
             SELECT id, message_id, organization_id, day, channel, address, origin, audience, "trigger", event_id, quote_id, lead_id, step_id,
-                category, api_key_id, ordering_key, fallback_of, is_delayed_step, max_attempts, deadline, due_at, created_at, state,
-                reason, due_at, created_at, settled_at
-            FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25)
+                category, api_key_id, ordering_key, fallback_of, is_delayed_step, max_attempts, deadline, expires_at, due_at,
+                created_at, state, reason, due_at, created_at, settled_at
+            FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26)
                 AS d (
                     id, message_id, organization_id, day, channel, address, origin, audience, "trigger", event_id, quote_id, lead_id, step_id,
-                    category, api_key_id, ordering_key, fallback_of, is_delayed_step, max_attempts, deadline, created_at, state,
-                    reason, due_at, settled_at
+                    category, api_key_id, ordering_key, fallback_of, is_delayed_step, max_attempts, deadline, expires_at,
+                    created_at, state, reason, due_at, settled_at
                 )
             """,
             Column(rows, \.delivery.id), Column(rows, \.delivery.messageID), Column(rows, \.delivery.organizationID), Column(rows, \.day),
@@ -109,8 +109,9 @@ struct IntakeRows: Sendable {
             Column(rows, \.delivery.quoteID), Column(rows, \.delivery.leadID), Column(rows, \.delivery.stepID),
             Column(rows, \.delivery.category), Column(rows, \.delivery.apiKeyID), Column(rows, \.delivery.orderingKey),
             Column(rows, \.delivery.fallbackOf), Column(rows, \.delivery.isDelayedStep), Column(rows, \.delivery.maxAttempts),
-            Column(rows, \.delivery.deadline), Column(rows, \.delivery.createdAt), Column(rows, \.delivery.state),
-            Column(rows, \.delivery.reason), Column(rows, \.delivery.dueAt), Column(rows, \.delivery.settledAt))
+            Column(rows, \.delivery.deadline), Column(rows, \.delivery.expiresAt), Column(rows, \.delivery.createdAt),
+            Column(rows, \.delivery.state), Column(rows, \.delivery.reason), Column(rows, \.delivery.dueAt),
+            Column(rows, \.delivery.settledAt))
     }
 
     private var insertContents: PostgresStatement<Int> {

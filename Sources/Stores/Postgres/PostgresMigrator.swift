@@ -9,147 +9,58 @@ public enum PostgresMigration: Sendable {
     case verify
 }
 
-/// One numbered change of the schema.
-struct PostgresMigrationFile: Sendable {
-    let number: Int
-    let name: String
-    let bytes: [UInt8]
-
-    private var text: String { String(decoding: bytes, as: UTF8.self) }
-
-    /// What changes the schema: the file up to the line that begins its way down.
-    var up: String {
-        let text = text
-        return [Self.downMark, Self.noDownMark].compactMap { text.firstRange(of: "\n" + $0)?.lowerBound }.min()
-            .map { String(text[...$0]) } ?? text
-    }
-
-    /// How the change is taken back.
-    enum WayDown {
-        case script(String)
-        /// Why there is none.
-        case none(String)
-    }
-
-    var down: WayDown {
-        if let mark = text.firstRange(of: "\n" + Self.downMark + "\n") { return .script(String(text[mark.upperBound...])) }
-        let reason = text.firstRange(of: "\n" + Self.noDownMark).map { text[$0.upperBound...].prefix { $0 != "\n" } }
-        return .none(reason.map(String.init) ?? "it names no way down")
-    }
-
-    private static let downMark = "-- down"
-    private static let noDownMark = "-- no way down: "
-
-    /// FNV-1a over 64 bits: tells whether a change was edited after it was applied. No defence against malice, and none is needed here.
-    var checksum: String {
-        String(up.utf8.reduce(0xCBF2_9CE4_8422_2325 as UInt64) { ($0 ^ UInt64($1)) &* 0x0000_0100_0000_01B3 }, radix: 16)
-    }
-
-    /// The newest migration that the oldest daemon which can still work on this schema knows: the file's first line.
-    var oldest: Int {
-        let line = text.prefix { $0 != "\n" }
-        return line.hasPrefix("-- oldest: ") ? Int(line.dropFirst(11)) ?? number : number
-    }
-
+extension MigrationFile {
     /// Whether a daemon of this version can do without it.
     var isOptional: Bool { number >= 90 }
 
-    static let all = [
-        PostgresMigrationFile(number: 1, name: "001_outbox", bytes: PackageResources._01_outbox_sql),
-        PostgresMigrationFile(number: 2, name: "002_suppressions", bytes: PackageResources._02_suppressions_sql),
-        PostgresMigrationFile(number: 3, name: "003_quotes", bytes: PackageResources._03_quotes_sql),
-        PostgresMigrationFile(number: 4, name: "004_organizations", bytes: PackageResources._04_organizations_sql),
-        PostgresMigrationFile(number: 5, name: "005_entry", bytes: PackageResources._05_entry_sql),
-        PostgresMigrationFile(number: 6, name: "006_leadership", bytes: PackageResources._06_leadership_sql),
-        PostgresMigrationFile(
+    static let postgres = [
+        MigrationFile(number: 1, name: "001_outbox", bytes: PackageResources._01_outbox_sql),
+        MigrationFile(number: 2, name: "002_suppressions", bytes: PackageResources._02_suppressions_sql),
+        MigrationFile(number: 3, name: "003_quotes", bytes: PackageResources._03_quotes_sql),
+        MigrationFile(number: 4, name: "004_organizations", bytes: PackageResources._04_organizations_sql),
+        MigrationFile(number: 5, name: "005_entry", bytes: PackageResources._05_entry_sql),
+        MigrationFile(number: 6, name: "006_leadership", bytes: PackageResources._06_leadership_sql),
+        MigrationFile(
             number: 90, name: "090_workflow_engine_foundation", bytes: PackageResources._90_workflow_engine_foundation_sql),
     ]
 }
 
 /// Brings a schema up to date, each migration in a transaction of its own; of several that do so at once, each migration is applied by one.
 struct PostgresMigrator: Sendable {
-    private struct Applied: Sendable {
-        var number: Int
-        var name: String
-        var checksum: String
-        var oldest: Int
-    }
-
     private let pool: PostgresPool
-    private let files: [PostgresMigrationFile]
+    private let files: [MigrationFile]
 
-    init(pool: PostgresPool, files: [PostgresMigrationFile] = PostgresMigrationFile.all) {
+    init(pool: PostgresPool, files: [MigrationFile] = MigrationFile.postgres) {
         self.pool = pool
         self.files = files
     }
 
     func prepare(_ mode: PostgresMigration) async throws(StoreError) {
-        let pending = try pending(after: try await applied())
+        let plan = try await plan()
         switch mode {
-        case .apply: for file in pending { try await apply(file) }
-        case .verify:
-            let missing = pending.filter { !$0.isOptional }
-            guard missing.isEmpty else {
-                throw .schema(
-                    "The store lacks migrations: \(missing.map(\.name).joined(separator: ", ")). Apply them with `gatewayd migrate apply`, or let "
-                        + "the daemon do so at its start.")
-            }
+        case .apply: for file in try plan.pending() { try await apply(file) }
+        case .verify: try plan.verify { $0.isOptional }
         }
     }
 
-    func status() async throws(StoreError) -> [MigrationStatus] {
-        let applied = try await applied()
-        let known = files.map { file in
-            MigrationStatus(
-                number: file.number, name: file.name, state: applied.contains { $0.number == file.number } ? .applied : .pending)
-        }
-        let unknown = applied.filter { row in !files.contains { $0.number == row.number } }
-            .map { MigrationStatus(number: $0.number, name: $0.name, state: .unknown) }
-        return (known + unknown).sorted { $0.number < $1.number }
-    }
+    func status() async throws(StoreError) -> [MigrationStatus] { try await plan().states }
 
     /// Takes back every migration above `number`, the newest first, all of them or none.
     func rollBack(to number: Int) async throws(StoreError) {
         let files = files
-        _ = try pending(after: try await applied())
         try await alone { transaction throws(PostgresError) in
-            let rows = try await Self.applied(&transaction).filter { $0.number > number }.reversed()
-            var scripts: [(number: Int, text: String)] = []
-            for row in rows {
-                guard let file = files.first(where: { $0.number == row.number }) else {
-                    return .rollBack(
-                        "Migration \(row.name) comes from a newer daemon, and only that one can take it back. Nothing was changed.")
-                }
-                switch file.down {
-                case .script(let text): scripts.append((row.number, text))
-                case .none(let reason): return .rollBack("Migration \(row.name) cannot be taken back: \(reason). Nothing was changed.")
-                }
-            }
-            for (number, text) in scripts {
-                try await transaction.script(text)
-                _ = try await transaction.run(.change("DELETE FROM gateway.schema_migrations WHERE number = $1", number))
+            let plan = MigrationPlan(files, applied: try await Self.applied(&transaction))
+            let steps: [MigrationPlan.StepBack]
+            do throws(StoreError) { steps = try plan.wayBack(to: number) } catch { return .rollBack(error) }
+            for step in steps {
+                try await transaction.script(step.script)
+                _ = try await transaction.run(.change("DELETE FROM gateway.schema_migrations WHERE number = $1", step.number))
             }
             return .commit(nil)
         }
     }
 
-    /// The migrations that are still to be applied, after everything that was applied has been found sound.
-    private func pending(after applied: [Applied]) throws(StoreError) -> [PostgresMigrationFile] {
-        let newest = files.map(\.number).max() ?? 0
-        for row in applied {
-            if let file = files.first(where: { $0.number == row.number }) {
-                guard file.checksum == row.checksum else {
-                    throw .schema("Migration \(row.name) was applied in another form than this daemon has. Run the daemon that applied it.")
-                }
-            } else if row.oldest > newest {
-                throw .schema(
-                    "The store was changed by a newer daemon (migration \(row.name)), and this one cannot work on it. Install that daemon.")
-            }
-        }
-        return files.filter { file in !applied.contains { $0.number == file.number } }
-    }
-
-    private func apply(_ file: PostgresMigrationFile) async throws(StoreError) {
+    private func apply(_ file: MigrationFile) async throws(StoreError) {
         try await alone { transaction throws(PostgresError) in
             if try await Self.applied(&transaction).contains(where: { $0.number == file.number }) { return .commit(nil) }
             // The role may own a schema that somebody else has made, and not be allowed to make any.
@@ -171,11 +82,11 @@ struct PostgresMigrator: Sendable {
         }
     }
 
-    /// Runs a change of the schema while nobody else runs one; a sentence that comes back says why nothing was changed.
+    /// Runs a change of the schema while nobody else runs one; an error that comes back says why nothing was changed.
     private func alone(
-        _ body: (inout PostgresTransaction) async throws(PostgresError) -> PostgresEnd<String?>
+        _ body: (inout PostgresTransaction) async throws(PostgresError) -> PostgresEnd<StoreError?>
     ) async throws(StoreError) {
-        let refusal: Result<String?, StoreError> = await Result(reading: "migration") { () throws(PostgresError) in
+        let refusal: Result<StoreError?, StoreError> = await Result(reading: "migration") { () throws(PostgresError) in
             // Changing a large store takes its time, and so does waiting for whoever is at it.
             try await pool.withTransaction(within: .seconds(3600)) { transaction throws(PostgresError) in
                 transaction.later(.change("SET LOCAL lock_timeout = 0"), .change("SET LOCAL statement_timeout = 0"))
@@ -184,21 +95,22 @@ struct PostgresMigrator: Sendable {
                 return try await body(&transaction)
             }
         }
-        if let sentence = try refusal.get() { throw .schema(sentence) }
+        if let error = try refusal.get() { throw error }
     }
 
-    private func applied() async throws(StoreError) -> [Applied] {
+    private func plan() async throws(StoreError) -> MigrationPlan {
         let pool = pool
-        return try await Result(reading: "migration") { () throws(PostgresError) in
+        let applied = try await Result(reading: "migration") { () throws(PostgresError) in
             try await pool.withTransaction { transaction throws(PostgresError) in .commit(try await Self.applied(&transaction)) }
         }.get()
+        return MigrationPlan(files, applied: applied)
     }
 
-    private static func applied(_ transaction: inout PostgresTransaction) async throws(PostgresError) -> [Applied] {
+    private static func applied(_ transaction: inout PostgresTransaction) async throws(PostgresError) -> [MigrationPlan.Applied] {
         guard try await transaction.run(hasMigrations) == true else { return [] }
         return try await transaction.run(
             .rows("SELECT number, name, checksum, oldest FROM gateway.schema_migrations ORDER BY number") { row in
-                Applied(number: try row.next(), name: try row.next(), checksum: try row.next(), oldest: try row.next())
+                MigrationPlan.Applied(number: try row.next(), name: try row.next(), checksum: try row.next(), oldest: try row.next())
             })
     }
 

@@ -53,13 +53,14 @@ extension PostgresStore {
         try await read("decision", DecisionRow.place(of: delivery, from: first ?? .first, to: last ?? .last))
     }
 
-    public func unplannedEvents(limit: Int) async throws(StoreError) -> [StoredEvent] {
+    public func unplannedEvents(after last: StoredEvent?, limit: Int) async throws(StoreError) -> [StoredEvent] {
         let waiting = try await read(
             "event",
             .rows(
                 """
-                SELECT organization_id, event_id, day - '1970-01-01' FROM gateway.unplanned_events ORDER BY accepted_at, event_id LIMIT $1
-                """, limit
+                SELECT organization_id, event_id, day - '1970-01-01' FROM gateway.unplanned_events
+                WHERE (accepted_at, event_id) > ($2, $3) ORDER BY accepted_at, event_id LIMIT $1
+                """, limit, last?.acceptedAt ?? Timestamp(microseconds: .min), last?.id ?? EventID(.least)
             ) { row in (organizationID: try row.next(OrganizationID.self), id: try row.next(EventID.self), day: try row.next(Day.self)) })
         if waiting.isEmpty { return [] }
         return try await read(

@@ -10,18 +10,20 @@ extension Retention {
             checks: Checks(
                 isYoung: "SELECT EXISTS (SELECT FROM gateway.deliveries WHERE day = $1 AND state <> 'pending' AND settled_at >= $2)",
                 isOpen: "SELECT EXISTS (SELECT FROM gateway.deliveries WHERE day = $1 AND (state = 'pending' OR settled_at IS NULL))",
-                writeOff: [
-                    """
-                    INSERT INTO gateway.accounting_entries (organization_id, accepted)
-                    SELECT organization_id, -count(*) FROM gateway.deliveries WHERE day = $1 GROUP BY organization_id
-                    """,
-                    """
-                    INSERT INTO gateway.state_changes (organization_id, channel, "trigger", left_state, deliveries)
-                    SELECT organization_id, channel, COALESCE("trigger", ''), state, count(*) FROM gateway.deliveries
-                    WHERE day = $1 GROUP BY organization_id, channel, COALESCE("trigger", ''), state
-                    """,
-                ],
-                count: "SELECT count(*) FROM gateway.deliveries WHERE day = $1"))
+                writeOff: """
+                    WITH counted AS MATERIALIZED (
+                        SELECT organization_id, channel, COALESCE("trigger", '') AS "trigger", state, count(*) AS deliveries,
+                            bool_or(state = 'pending' OR settled_at IS NULL OR settled_at >= $2) AS is_kept
+                        FROM gateway.deliveries WHERE day = $1 GROUP BY organization_id, channel, COALESCE("trigger", ''), state
+                    ), accepted AS (
+                        INSERT INTO gateway.accounting_entries (organization_id, accepted)
+                        SELECT organization_id, -sum(deliveries) FROM counted GROUP BY organization_id
+                    ), states AS (
+                        INSERT INTO gateway.state_changes (organization_id, channel, "trigger", left_state, deliveries)
+                        SELECT organization_id, channel, "trigger", state, deliveries FROM counted
+                    )
+                    SELECT COALESCE(sum(deliveries), 0)::bigint, COALESCE(bool_or(is_kept), false) FROM counted
+                    """))
     }
 
     /// Messages go as a whole. What is leased stays for now: a settlement looks for it where the claim found it.

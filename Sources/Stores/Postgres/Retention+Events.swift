@@ -9,8 +9,10 @@ extension Retention {
             trims: [trimEvents],
             checks: Checks(
                 isYoung: "SELECT EXISTS (SELECT FROM gateway.events WHERE day = $1 AND accepted_at >= $2)",
-                isOpen: "SELECT EXISTS (SELECT FROM gateway.events WHERE day = $1 AND NOT is_planned)", writeOff: [],
-                count: "SELECT count(*) FROM gateway.events WHERE day = $1"))
+                isOpen: "SELECT EXISTS (SELECT FROM gateway.events WHERE day = $1 AND NOT is_planned)",
+                writeOff: """
+                    SELECT count(*), COALESCE(bool_or(NOT is_planned OR accepted_at >= $2), false) FROM gateway.events WHERE day = $1
+                    """))
     }
 
     /// Those that are not planned, and those with deliveries that are not settled.

@@ -28,9 +28,8 @@ struct Retention: Sendable {
         let isYoung: SQL
         /// Whether something on it is still open.
         let isOpen: SQL
-        /// How many rows a day has, and what takes them off the books.
-        let writeOff: [SQL]
-        let count: SQL
+        /// Takes a day's rows off the books; answers how many they are, and whether one of them is too young or open after all.
+        let writeOff: SQL
     }
 
     /// Drops days, the oldest first, until `limit` rows are gone.
@@ -53,15 +52,13 @@ struct Retention: Sendable {
     private func drop(
         _ day: Day, _ pool: PostgresPool, _ partitions: Partitions, target: Day
     ) async throws(PostgresError) -> Int? {
-        if try await pool.run(yes(checks.isYoung, day, before)) == true { return nil }
+        if try await patiently(yes(checks.isYoung, day, before), pool) == true { return nil }
         try await partitions.make([target])
         var moved = 0
         repeat {
-            moved = try await pool.withTransaction(retry: .onConflict) { transaction throws(PostgresError) in
-                return .commit(try await move(day, target, before, &transaction))
-            }
+            moved = try await patiently(pool) { transaction throws(PostgresError) in try await move(day, target, before, &transaction) }
         } while moved > 0
-        if try await pool.run(yes(checks.isOpen, day)) == true { return nil }
+        if try await patiently(yes(checks.isOpen, day), pool) == true { return nil }
         for trim in trims {
             var last: UUIDBits? = .least
             while let start = last { last = try await pool.run(trimming(trim, day, after: start), retry: .onConflict) }
@@ -72,26 +69,43 @@ struct Retention: Sendable {
     private func dropPartitions(of day: Day, _ pool: PostgresPool) async throws(PostgresError) -> Int? {
         let names = tables.map { "gateway.\($0)_\(day.name)" }.joined(separator: ", ")
         do throws(PostgresError) {
-            return try await pool.withTransaction { transaction throws(PostgresError) in
+            return try await pool.withTransaction(within: Self.patience) { transaction throws(PostgresError) in
                 // Everybody waits for whoever waits for these locks: rather try again at the next occasion.
-                transaction.later(.change("SET LOCAL lock_timeout = 200"))
+                transaction.later(Self.mayTakeLong, .change("SET LOCAL lock_timeout = 200"))
                 let isAlone = try await transaction.run(
                     .row("SELECT pg_try_advisory_xact_lock(hashtextextended('gateway.retention', 0))") { row in try row.next(Bool.self) })
                 guard isAlone == true else { return .rollBack(nil) }
                 try await transaction.script("LOCK TABLE \(names) IN ACCESS EXCLUSIVE MODE")
-                let (isYoung, isOpen, count) = try await transaction.run(
-                    yes(checks.isYoung, day, before), yes(checks.isOpen, day),
-                    .row(checks.count, day) { row in try row.next(Int.self) })
-                guard isYoung != true, isOpen != true else { return .rollBack(nil) }
-                for sql in checks.writeOff { transaction.later(.change(sql, day)) }
+                let gone = try await transaction.run(
+                    .row(checks.writeOff, day, before) { row in (count: try row.next(Int.self), isKept: try row.next(Bool.self)) })
+                guard let gone, !gone.isKept else { return .rollBack(nil) }
                 try await transaction.script("DROP TABLE \(names)")
-                return .commit(count ?? 0)
+                return .commit(gone.count)
             }
         } catch {
             // Another node was faster, or somebody reads there.
             if error.state == .undefinedTable || error.state == .lockNotAvailable || error.state == .deadlock { return nil }
             throw error
         }
+    }
+
+    /// What reads a whole day takes as long as that takes; a limit that suits other calls would keep a busy day for ever.
+    private static let patience = Duration.seconds(1800)
+    private static var mayTakeLong: PostgresStatement<Int> { .change("SET LOCAL statement_timeout = 1800000") }
+
+    private func patiently<Value>(
+        _ pool: PostgresPool, _ body: (inout PostgresTransaction) async throws(PostgresError) -> Value
+    ) async throws(PostgresError) -> Value {
+        try await pool.withTransaction(retry: .onConflict, within: Self.patience) { transaction throws(PostgresError) in
+            transaction.later(Self.mayTakeLong)
+            return .commit(try await body(&transaction))
+        }
+    }
+
+    private func patiently<Output>(
+        _ statement: PostgresStatement<Output>, _ pool: PostgresPool
+    ) async throws(PostgresError) -> Output {
+        try await patiently(pool) { transaction throws(PostgresError) in try await transaction.run(statement) }
     }
 
     private func yes(_ sql: SQL, _ values: any StoredValue...) -> PostgresStatement<Bool?> {

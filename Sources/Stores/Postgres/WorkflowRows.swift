@@ -167,25 +167,9 @@ enum WorkflowRows {
 }
 
 extension RecipientConfig: StoredValue {
-    private var json: JSONValue {
-        [
-            "includeLeadContact": .bool(includeLeadContact), "includePartner": .bool(includePartner),
-            "includeAssignedAgent": .bool(includeAssignedAgent), "includeInternal": .bool(includeInternal),
-            "customEmails": .array(customEmails.map(JSONValue.string)), "customPhones": .array(customPhones.map(JSONValue.string)),
-            "customEndpoints": .array(customEndpoints.map(JSONValue.string)),
-        ]
-    }
-
     static var column: PostgresType { JSONValue.column }
     func put(into buffer: inout PostgresBuffer) { json.put(into: &buffer) }
-
     static func take(from cell: borrowing PostgresCell) -> RecipientConfig? {
-        guard let json = JSONValue.take(from: cell), json.objectValue != nil else { return nil }
-        func list(_ key: String) -> [String] { json[key]?.arrayValue?.compactMap(\.stringValue) ?? [] }
-        return RecipientConfig(
-            includeLeadContact: json["includeLeadContact"]?.boolValue ?? false, includePartner: json["includePartner"]?.boolValue ?? false,
-            includeAssignedAgent: json["includeAssignedAgent"]?.boolValue ?? false,
-            includeInternal: json["includeInternal"]?.boolValue ?? false, customEmails: list("customEmails"),
-            customPhones: list("customPhones"), customEndpoints: list("customEndpoints"))
+        JSONValue.take(from: cell).flatMap { RecipientConfig(stored: $0) }
     }
 }

@@ -28,7 +28,11 @@ final class SQLiteLock: Sendable {
 
     func release() {
         descriptor.withLock { file in
-            if let file { close(file) }
+            if let file {
+                // Closing alone would leave the lock to a child that is just being started and has a copy of the descriptor.
+                flock(file, LOCK_UN)
+                close(file)
+            }
             file = nil
         }
     }

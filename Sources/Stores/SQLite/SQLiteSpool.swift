@@ -10,7 +10,7 @@ public final class SQLiteSpool: SpoolStore {
     /// Opens the spool at `path`, and makes it when there is none; throws `schema` when another process has it open.
     public init(path: String, clock: any WallClock, logger: Logger) async throws(StoreError) {
         base = try await SQLiteStore(
-            path: path, files: SQLiteMigrationFile.spool, clock: clock, logger: logger, migrate: .apply, patience: .zero)
+            path: path, files: MigrationFile.sqliteSpool, clock: clock, logger: logger, migrate: .apply, patience: .zero)
     }
 
     public func close() async { await base.close() }

@@ -47,14 +47,15 @@ extension SQLiteConnection {
             """
             INSERT INTO deliveries (
                 id, message_id, organization_id, channel, address, origin, audience, "trigger", event_id, quote_id, lead_id, step_id,
-                category, api_key_id, ordering_key, fallback_of, is_delayed_step, max_attempts, deadline, planned_at, created_at, state,
-                reason, due_at, updated_at, settled_at
-            ) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                category, api_key_id, ordering_key, fallback_of, is_delayed_step, max_attempts, deadline, expires_at, planned_at, created_at,
+                state, reason, due_at, updated_at, settled_at
+            ) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
             """,
             delivery.id, delivery.messageID, delivery.organizationID, delivery.endpoint.channel, delivery.endpoint.address, delivery.origin,
             delivery.audience, delivery.trigger, delivery.eventID, delivery.quoteID, delivery.leadID, delivery.stepID, delivery.category,
             delivery.apiKeyID, delivery.orderingKey, delivery.fallbackOf, delivery.isDelayedStep, delivery.maxAttempts, delivery.deadline,
-            delivery.dueAt, delivery.createdAt, delivery.state, delivery.reason, delivery.dueAt, delivery.updatedAt, delivery.settledAt)
+            delivery.expiresAt, delivery.dueAt, delivery.createdAt, delivery.state, delivery.reason, delivery.dueAt, delivery.updatedAt,
+            delivery.settledAt)
         let number = lastInsertedNumber
         try run("INSERT INTO contents VALUES (?, ?)", number, content.bytes)
         if delivery.state == .pending { try enqueue(number, dueAt: delivery.dueAt, claimCount: 0) }

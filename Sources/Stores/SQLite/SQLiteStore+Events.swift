@@ -32,8 +32,11 @@ extension SQLiteStore {
         }
     }
 
-    public func unplannedEvents(limit: Int) async throws(StoreError) -> [StoredEvent] {
-        try await readers.read { connection throws(StoreError) in try connection.all(EventRow.unplanned, limit, read: EventRow.read) }
+    public func unplannedEvents(after last: StoredEvent?, limit: Int) async throws(StoreError) -> [StoredEvent] {
+        try await readers.read { connection throws(StoreError) in
+            guard let last else { return try connection.all(EventRow.unplanned, limit, read: EventRow.read) }
+            return try connection.all(EventRow.unplannedAfter, last.acceptedAt, last.id, limit, read: EventRow.read)
+        }
     }
 
     public func plan(_ retry: PlannedRetry) async throws(StoreError) -> Bool {
@@ -105,6 +108,8 @@ private enum EventRow {
         """
     static let byID = SQL(shared: "SELECT \(columns) FROM events WHERE organization_id = ? AND id = ?")
     static let unplanned = SQL(shared: "SELECT \(columns) FROM events WHERE is_planned = 0 ORDER BY accepted_at, id LIMIT ?")
+    static let unplannedAfter = SQL(
+        shared: "SELECT \(columns) FROM events WHERE is_planned = 0 AND (accepted_at, id) > (?, ?) ORDER BY accepted_at, id LIMIT ?")
 
     static func read(_ row: inout SQLiteRow) throws(StoreError) -> StoredEvent {
         row.kind = "event"

@@ -8,7 +8,7 @@ extension SQLiteStore {
     /// What a daemon of this version would do to the schema of the store at `path`, without touching it; all is pending where there is no store.
     public static func plan(path: String) async throws(StoreError) -> [MigrationStatus] {
         guard FileManager.default.fileExists(atPath: path) else {
-            return SQLiteMigrationFile.all.map { MigrationStatus(number: $0.number, name: $0.name, state: .pending) }
+            return MigrationPlan(MigrationFile.sqlite, applied: []).states
         }
         return try await onFile(path, readonly: true) { connection throws(StoreError) in try SQLiteMigrator().status(connection) }
     }

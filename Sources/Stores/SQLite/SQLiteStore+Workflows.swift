@@ -168,24 +168,8 @@ extension SQLiteConnection {
 }
 
 extension RecipientConfig: SQLiteValue {
-    private var json: JSONValue {
-        [
-            "includeLeadContact": .bool(includeLeadContact), "includePartner": .bool(includePartner),
-            "includeAssignedAgent": .bool(includeAssignedAgent), "includeInternal": .bool(includeInternal),
-            "customEmails": .array(customEmails.map(JSONValue.string)), "customPhones": .array(customPhones.map(JSONValue.string)),
-            "customEndpoints": .array(customEndpoints.map(JSONValue.string)),
-        ]
-    }
-
     func bind(to statement: OpaquePointer, at index: Int32) { json.bind(to: statement, at: index) }
-
     static func read(from statement: OpaquePointer, at column: Int32) -> RecipientConfig? {
-        guard let json = JSONValue.read(from: statement, at: column), json.objectValue != nil else { return nil }
-        func list(_ key: String) -> [String] { json[key]?.arrayValue?.compactMap(\.stringValue) ?? [] }
-        return RecipientConfig(
-            includeLeadContact: json["includeLeadContact"]?.boolValue ?? false, includePartner: json["includePartner"]?.boolValue ?? false,
-            includeAssignedAgent: json["includeAssignedAgent"]?.boolValue ?? false,
-            includeInternal: json["includeInternal"]?.boolValue ?? false, customEmails: list("customEmails"),
-            customPhones: list("customPhones"), customEndpoints: list("customEndpoints"))
+        JSONValue.read(from: statement, at: column).flatMap { RecipientConfig(stored: $0) }
     }
 }

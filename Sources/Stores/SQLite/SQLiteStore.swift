@@ -24,12 +24,12 @@ public final class SQLiteStore: Sendable {
     public convenience init(
         path: String, clock: any WallClock, logger: Logger, migrate: SQLiteMigration = .apply, patience: Duration = .zero
     ) async throws(StoreError) {
-        try await self.init(path: path, files: SQLiteMigrationFile.all, clock: clock, logger: logger, migrate: migrate, patience: patience)
+        try await self.init(path: path, files: MigrationFile.sqlite, clock: clock, logger: logger, migrate: migrate, patience: patience)
     }
 
     /// - Parameter files: the migrations that make up its schema.
     init(
-        path: String, files: [SQLiteMigrationFile], clock: any WallClock, logger: Logger, migrate: SQLiteMigration, patience: Duration
+        path: String, files: [MigrationFile], clock: any WallClock, logger: Logger, migrate: SQLiteMigration, patience: Duration
     ) async throws(StoreError) {
         let opened: Result<Opened, StoreError> = await withCheckedContinuation { continuation in
             // Opening waits for the disk, which no cooperative thread may do.
@@ -64,7 +64,7 @@ private struct Opened: Sendable {
     let lock: SQLiteLock
 
     init(
-        path: String, files: [SQLiteMigrationFile], now: Timestamp, migrate: SQLiteMigration, patience: Duration
+        path: String, files: [MigrationFile], now: Timestamp, migrate: SQLiteMigration, patience: Duration
     ) throws(StoreError) {
         lock = try SQLiteLock(path: path + ".lock", patience: patience)
         do throws(StoreError) {

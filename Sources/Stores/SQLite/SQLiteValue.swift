@@ -9,7 +9,7 @@ protocol SQLiteValue {
     static func read(from statement: OpaquePointer, at column: Int32) -> Self?
 }
 
-/// Tells SQLite to copy what is bound.
+/// Tells SQLite to copy what is bound: `SQLITE_TRANSIENT`, which its header makes by a cast that Swift cannot import.
 private let transient = unsafeBitCast(-1, to: sqlite3_destructor_type.self)
 
 extension Int64: SQLiteValue {

@@ -25,9 +25,12 @@ extension InMemoryStore: QuoteStore {
 
     public func commit(_ commit: EventCommit) async throws(StoreError) -> EventCommitResult { try write { $0.commit(commit) } }
 
-    public func unplannedEvents(limit: Int) async throws(StoreError) -> [StoredEvent] {
+    public func unplannedEvents(after last: StoredEvent?, limit: Int) async throws(StoreError) -> [StoredEvent] {
         try read { tables in
-            Array(tables.events.filter { !$0.isPlanned }.sorted { ($0.acceptedAt, $0.id) < ($1.acceptedAt, $1.id) }.prefix(limit))
+            let waiting = tables.events.filter { event in
+                !event.isPlanned && last.map { ($0.acceptedAt, $0.id) < (event.acceptedAt, event.id) } ?? true
+            }
+            return Array(waiting.sorted { ($0.acceptedAt, $0.id) < ($1.acceptedAt, $1.id) }.prefix(limit))
         }
     }
 

@@ -70,6 +70,7 @@ extension StoreCase {
                 new.stepID = .make()
                 new.fallbackOf = .make()
                 new.isDelayedStep = true
+                new.expiresAt = trial.at(7777)
                 var message = trial.message(of: [new])
                 message.category = .marketing
                 message.apiKeyID = .make()

@@ -123,7 +123,7 @@ extension StoreCase {
                 commit.event.isPlanned = false
                 commit.decisions[0].outcome = .deferred
                 _ = try await trial.store.commit(commit)
-                try expectEqual(try await trial.store.unplannedEvents(limit: 9), [commit.event], "it waits")
+                try expectEqual(try await trial.store.unplannedEvents(after: nil, limit: 9), [commit.event], "it waits")
                 let new = trial.mail()
                 var decision = commit.decisions[0]
                 decision.id = .make()
@@ -134,10 +134,25 @@ extension StoreCase {
                     isPlanned: true)
                 try expect(try await trial.store.plan(retry), "it is planned")
                 try expect(!(try await trial.store.plan(retry)), "once")
-                try expectEqual(try await trial.store.unplannedEvents(limit: 9), [], "it waits no more")
+                try expectEqual(try await trial.store.unplannedEvents(after: nil, limit: 9), [], "it waits no more")
                 try expectEqual(
                     try await trial.store.event(commit.event.id, organizationID: .first)?.1, [decision], "the decision is replaced")
                 try expectEqual(try await trial.claimOne().delivery.id, new.id, "and carried out")
+            },
+            StoreCase("events that wait are listed page by page, the oldest first") { trial in
+                var waiting: [StoredEvent] = []
+                for second: Int64 in [2, 0, 1, 1] {
+                    var commit = try trial.commit(at: second)
+                    commit.event.isPlanned = false
+                    commit.decisions[0].outcome = .deferred
+                    commit.quote = nil
+                    _ = try await trial.store.commit(commit)
+                    waiting.append(commit.event)
+                }
+                waiting.sort { ($0.acceptedAt, $0.id) < ($1.acceptedAt, $1.id) }
+                try expectEqual(try await trial.store.unplannedEvents(after: nil, limit: 2), Array(waiting[..<2]), "the first page")
+                try expectEqual(try await trial.store.unplannedEvents(after: waiting[1], limit: 9), Array(waiting[2...]), "the rest")
+                try expectEqual(try await trial.store.unplannedEvents(after: waiting[3], limit: 9), [], "and no more")
             },
             StoreCase("the first look at a quote is recorded once") { trial in
                 _ = try await trial.store.commit(try trial.commit())

@@ -1,6 +1,7 @@
 import AdapterKit
 import ArgumentParser
 import Foundation
+import GatewayModel
 import GatewayRuntime
 import Logging
 
@@ -31,6 +32,13 @@ struct ConfigurationOption: ParsableArguments {
 func reportFaults(_ faults: Faults) {
     printError("gatewayd: the configuration has \(faults.list.count == 1 ? "a fault" : "\(faults.list.count) faults"):")
     for fault in faults.list { printError("  \(fault.path) \(fault.message)") }
+}
+
+/// Says why a store cannot be used, and what it is that could not be opened.
+func told(_ error: StoreError, _ configuration: GatewayConfiguration, as code: ExitCode = .failure) -> ExitCode {
+    let why = error == .unavailable ? configuration.store.fault : nil
+    printError("gatewayd: " + (why.map { "the store \(configuration.store) cannot be opened: \($0)" } ?? "\(error)"))
+    return code
 }
 
 func printError(_ text: String) {

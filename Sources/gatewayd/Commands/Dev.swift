@@ -24,14 +24,14 @@ struct Dev: AsyncParsableCommand {
         // Links name the port, so it has to be known before anything listens on it.
         let port = port == 0 ? try freePort() : port
         let (listening, announce) = AsyncStream.makeStream(of: Int.self)
+        let configuration = try folder.configuration(port: port, simulators: simulators)
         let runtime: GatewayRuntime
         do {
             runtime = try await GatewayRuntime(
-                try folder.configuration(port: port, simulators: simulators), adapters: installedAdapters, logger: logger,
+                configuration, adapters: installedAdapters, logger: logger,
                 onListening: { announce.yield($0) })
         } catch let error as StoreError {
-            printError("gatewayd: \(error)")
-            throw ExitCode.failure
+            throw told(error, configuration)
         } catch let faults as Faults {
             reportFaults(faults)
             throw ExitCode.badConfiguration
@@ -44,7 +44,7 @@ struct Dev: AsyncParsableCommand {
             }
         }
         defer { story.cancel() }
-        try await runUntilSignalled(runtime, logger: logger)
+        try await runUntilSignalled(runtime, logger: logger, hint: "; --port 0 finds a free one")
         await simulators.stop()
     }
 
@@ -170,6 +170,10 @@ struct DevFolder {
             "smtpPort": .int(Int64(simulators.smtpPort)), "whatsappURL": .string(simulators.whatsappURL),
             "webhookURL": .string(simulators.webhookURL), "whatsappAppSecret": .string(simulators.whatsappAppSecret.reveal()),
             "whatsappVerifyToken": .string(simulators.whatsappVerifyToken.reveal()),
+            // What else a gateway of one's own needs to send through the stand-ins.
+            "whatsappAccessToken": .string(simulators.whatsappAccessToken.reveal()),
+            "whatsappPhoneNumberID": .string(simulators.whatsappPhoneNumberID),
+            "webhookSecret": .string(simulators.webhookSecret.reveal()),
         ]
         try write(status.text + "\n", to: path + "/dev.json")
     }

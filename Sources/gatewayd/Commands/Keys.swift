@@ -9,10 +9,10 @@ import Logging
 func administer(_ command: Administration.Command, _ configuration: GatewayConfiguration) async throws {
     let answer: Administration.Answer
     do { answer = try await Administration.perform(command, on: configuration) } catch let error as StoreError {
-        printError("gatewayd: \(error)")
-        throw ExitCode.failure
+        throw told(error, configuration)
     }
     for line in answer.output { print(line) }
+    if let note = answer.note { printError("gatewayd: \(note)") }
     if let fault = answer.fault {
         printError("gatewayd: \(fault)")
         throw ExitCode.refused
@@ -27,12 +27,14 @@ struct Keys: AsyncParsableCommand {
         static let configuration = CommandConfiguration(abstract: "Makes a key and prints its token, once.")
         @OptionGroup var configurationOption: ConfigurationOption
         @Option(help: "The organization's UUID; made with the default workflows if it is new. Not for operators.") var organization: String?
+        @Option(help: "The name of an organization that is made, as its customers know it.") var organizationName: String?
         @Option(help: "What the key is for.") var name: String
         @Option(help: "admin, quotes, sender, viewer or operator.") var role: String
 
         func run() async throws {
             let id = try organization.map(organizationID)
-            try await administer(.createKey(organizationID: id, name: name, role: role), try configurationOption.load())
+            try await administer(
+                .createKey(organizationID: id, organizationName: organizationName, name: name, role: role), try configurationOption.load())
         }
     }
 

@@ -18,11 +18,8 @@ struct Migrate: AsyncParsableCommand {
         @OptionGroup var configurationOption: ConfigurationOption
 
         func run() async throws {
-            let configuration = try configurationOption.load()
             // A daemon that has the embedded store open has applied them.
-            do {
-                for line in try await Administration.perform(.migrations, on: configuration).output { print(line) }
-            } catch let error as StoreError { throw told(error, as: .failure) }
+            try await administer(.migrations, try configurationOption.load())
         }
     }
 
@@ -32,8 +29,15 @@ struct Migrate: AsyncParsableCommand {
 
         func run() async throws {
             let configuration = try configurationOption.load()
-            try await show(configuration)
-            do { try await Administration.verifySchema(of: configuration) } catch { throw told(error, as: .failure) }
+            let states = try await show(configuration)
+            let pending = states.filter { $0.state == .pending }
+            guard pending.isEmpty else {
+                let names = pending.map(\.name).joined(separator: ", ")
+                let lack = states.allSatisfy { $0.state == .pending } ? "There is no store yet" : "The store lacks migrations: \(names)"
+                printError("gatewayd: \(lack). `gatewayd migrate apply` makes up for it, as a daemon does at its start.")
+                throw ExitCode.failure
+            }
+            do { try await Administration.verifySchema(of: configuration) } catch { throw told(error, configuration) }
         }
     }
 
@@ -46,33 +50,37 @@ struct Migrate: AsyncParsableCommand {
 
         func run() async throws {
             let configuration = try configurationOption.load()
+            let states = try await states(configuration)
+            guard let newest = states.map(\.number).max(), to <= newest else {
+                printError("gatewayd: there is no migration \(to); the newest is \(states.last?.name ?? "none")")
+                throw ExitCode.refused
+            }
+            let above = states.filter { $0.number > to && $0.state != .pending }
+            guard !above.isEmpty else {
+                printError("gatewayd: no migration above \(Administration.padded(to)) is applied, so there is nothing to take back")
+                return
+            }
             guard approve else {
-                for state in try await states(configuration) where state.number > to && state.state != .pending {
-                    printError("would take back \(state.name)")
-                }
+                for state in above { printError("would take back \(state.name)") }
                 printError("gatewayd: taking migrations back loses the data that they brought; say --approve if that is meant")
                 throw ExitCode.refused
             }
             do { try await Administration.rollBackSchema(of: configuration, to: to) } catch {
-                if case .schema = error { throw told(error, as: .refused) }
-                throw told(error, as: .failure)
+                if case .schema = error { throw told(error, configuration, as: .refused) }
+                throw told(error, configuration)
             }
             try await show(configuration)
         }
     }
 
     private static func states(_ configuration: GatewayConfiguration) async throws -> [MigrationStatus] {
-        do { return try await Administration.migrations(of: configuration) } catch { throw told(error, as: .failure) }
+        do { return try await Administration.migrations(of: configuration) } catch { throw told(error, configuration) }
     }
 
-    private static func show(_ configuration: GatewayConfiguration) async throws {
-        for state in try await states(configuration) {
-            print("\(Administration.padded(state.number))  \(state.name)  \(state.state.rawValue)")
-        }
-    }
-
-    private static func told(_ error: StoreError, as code: ExitCode) -> ExitCode {
-        printError("gatewayd: \(error)")
-        return code
+    @discardableResult
+    private static func show(_ configuration: GatewayConfiguration) async throws -> [MigrationStatus] {
+        let states = try await states(configuration)
+        for state in states { print("\(Administration.padded(state.number))  \(state.name)  \(state.state.rawValue)") }
+        return states
     }
 }

@@ -33,15 +33,16 @@ struct Serve: AsyncParsableCommand {
             reportFaults(faults)
             throw ExitCode.badConfiguration
         } catch let error as StoreError {
-            printError("gatewayd: \(error)")
-            throw ExitCode.failure
+            throw told(error, configuration)
         }
         try await runUntilSignalled(runtime, logger: logger)
     }
 }
 
 /// Runs a gateway; the first SIGTERM or SIGINT stops it gracefully, the second at once.
-func runUntilSignalled(_ runtime: GatewayRuntime, logger: Logger) async throws {
+///
+/// - Parameter hint: what helps when its port cannot be had.
+func runUntilSignalled(_ runtime: GatewayRuntime, logger: Logger, hint: String = "") async throws {
     var configuration = ServiceGroupConfiguration(services: [runtime], logger: logger)
     configuration.gracefulShutdownSignals = [.sigterm, .sigint]
     let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint)
@@ -53,5 +54,8 @@ func runUntilSignalled(_ runtime: GatewayRuntime, logger: Logger) async throws {
         }
     }
     defer { second.cancel() }
-    try await ServiceGroup(configuration: configuration).run()
+    do { try await ServiceGroup(configuration: configuration).run() } catch let error as ListeningError {
+        printError("gatewayd: \(error)\(hint)")
+        throw ExitCode.failure
+    }
 }

@@ -1,4 +1,5 @@
 import Foundation
+import ProcessTesting
 
 /// A PgBouncer in transaction mode: each transaction may get another session.
 public final class PgBouncer: Sendable {

@@ -1,4 +1,5 @@
 import Foundation
+import ProcessTesting
 import Synchronization
 
 /// A PostgreSQL server for tests alone, as a child process in a temporary folder; it is gone when the tests are.
@@ -46,7 +47,7 @@ public final class PostgresServer: Sendable {
     private init(settings: [String: String] = [:], listensOnTCP: Bool) async throws {
         programs = try await ServerPrograms()
         self.listensOnTCP = listensOnTCP
-        port = listensOnTCP ? try Self.freePort() : 5432
+        port = listensOnTCP ? try FreePort.find() : 5432
         password = UUID().uuidString
         let usual = [
             "fsync": "off", "full_page_writes": "off", "max_connections": "200", "shared_buffers": "64MB", "jit": "off", "timezone": "UTC",
@@ -140,24 +141,5 @@ public final class PostgresServer: Sendable {
     private static func database(of url: String) -> String {
         guard let start = url.range(of: "///")?.upperBound else { return url }
         return String(url[start...].prefix { $0 != "?" })
-    }
-
-    /// A port that nobody listens on, from below those that the system gives to connections.
-    private static func freePort() throws -> Int {
-        for port in (20_000..<30_000).shuffled().prefix(100) {
-            let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-            defer { close(descriptor) }
-            var address = sockaddr_in()
-            address.sin_family = sa_family_t(AF_INET)
-            address.sin_addr.s_addr = in_addr_t(0x7F00_0001).bigEndian
-            address.sin_port = in_port_t(port).bigEndian
-            let status = withUnsafePointer(to: &address) { pointer in
-                pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                    bind(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
-                }
-            }
-            if status == 0 { return port }
-        }
-        throw ServerPrograms.Failure(description: "there is no free port")
     }
 }

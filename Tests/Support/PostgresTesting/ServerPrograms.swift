@@ -1,4 +1,5 @@
 import Foundation
+import ProcessTesting
 
 /// Where the programs of PostgreSQL and PgBouncer lie, and as whom they run.
 ///

@@ -51,6 +51,7 @@ CREATE TABLE gateway.deliveries (
     recorded_attempts integer NOT NULL DEFAULT 0,
     claim_count integer NOT NULL DEFAULT 0,
     deadline bigint NOT NULL,
+    expires_at bigint,
     due_at bigint NOT NULL,
     updated_at bigint NOT NULL,
     settled_at bigint,

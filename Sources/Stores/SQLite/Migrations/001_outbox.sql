@@ -35,6 +35,7 @@ CREATE TABLE deliveries (
     is_delayed_step INTEGER NOT NULL CHECK (is_delayed_step IN (0, 1)),
     max_attempts INTEGER NOT NULL,
     deadline INTEGER NOT NULL,
+    expires_at INTEGER,
     planned_at INTEGER NOT NULL,
     created_at INTEGER NOT NULL,
     state TEXT NOT NULL CHECK (state IN ('pending', 'succeeded', 'failed', 'suppressed', 'cancelled', 'unknown')),

@@ -2,11 +2,11 @@ import Foundation
 import Synchronization
 
 /// A child process whose output is read as it comes.
-final class LoggedProcess: Sendable {
-    let pid: Int32
+public final class LoggedProcess: Sendable {
+    public let pid: Int32
     private let log = Log()
 
-    init(_ executable: String, _ arguments: [String], environment: [String: String] = [:]) throws {
+    public init(_ executable: String, _ arguments: [String], environment: [String: String] = [:]) throws {
         let process = Process()
         process.executableURL = URL(filePath: executable)
         process.arguments = arguments
@@ -33,13 +33,13 @@ final class LoggedProcess: Sendable {
     }
 
     /// Whether a line with the text came; `false` when the process ended without one.
-    func says(_ text: String) async -> Bool {
+    public func says(_ text: String) async -> Bool {
         await log.changed { $0.isOver || $0.has(text) }
         return log.state.withLock { $0.has(text) }
     }
 
     /// Exit status and output, once the process has ended.
-    func result() async -> (status: Int32, output: String) {
+    public func result() async -> (status: Int32, output: String) {
         await log.changed { $0.isOver }
         return log.state.withLock { ($0.status ?? -1, $0.lines.joined(separator: "\n")) }
     }

@@ -4,8 +4,8 @@ import Synchronization
 /// Ends the servers and removes their folders when this process ends, however it ends.
 ///
 /// A shell that reads what it is to do from a pipe, and does it when the pipe closes.
-final class Undertaker: Sendable {
-    static let shared = Undertaker()
+public final class Undertaker: Sendable {
+    public static let shared = Undertaker()
 
     private let pipe: Mutex<FileHandle?>
 
@@ -27,9 +27,9 @@ final class Undertaker: Sendable {
         pipe = Mutex(input.fileHandleForWriting)
     }
 
-    func ends(_ pid: Int32) { tell("kill \(pid)") }
-    func spares(_ pid: Int32) { tell("spare \(pid)") }
-    func removes(folder: String) { tell("remove \(folder)") }
+    public func ends(_ pid: Int32) { tell("kill \(pid)") }
+    public func spares(_ pid: Int32) { tell("spare \(pid)") }
+    public func removes(folder: String) { tell("remove \(folder)") }
 
     private func tell(_ line: String) { pipe.withLock { $0?.write(Data((line + "\n").utf8)) } }
 
