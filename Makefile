@@ -5,7 +5,7 @@ SHELL := /bin/bash
 
 # Every build checks imports, so that all of them share one build directory.
 SWIFT_FLAGS := --explicit-target-dependency-import-check error
-SWIFT_SOURCES := $(wildcard Sources Tests) Package.swift
+SWIFT_SOURCES := $(wildcard Benchmarks Sources Tests) Package.swift
 
 # The tests' peers; META_OPENAPI, when set, names Meta's OpenAPI document for one more check of WhatsApp requests.
 export GATEWAYD_TEST_VENV := $(CURDIR)/.venv

@@ -92,6 +92,11 @@ let package = Package(
                 "ProviderSimulators", "GatewayRuntime", .argumentParser, .log, .lifecycle, .unixSignals,
             ]),
 
+        // For `make bench`.
+        .executableTarget(
+            name: "StoreBench", dependencies: ["AdapterKit", "GatewayModel", "GatewayCore", "PostgresStore", .log],
+            path: "Benchmarks/StoreBench"),
+
         // Test kits.
         .target(name: "AdapterContract", dependencies: ["AdapterKit", .yams, .log], path: "Sources/TestKits/AdapterContract"),
         .target(name: "StoreConformance", dependencies: ["AdapterKit", "GatewayModel"], path: "Sources/TestKits/StoreConformance"),
@@ -165,8 +170,7 @@ let package = Package(
             name: "GatewayRuntimeTests",
             dependencies: [
                 "AdapterKit", "EmailAdapter", "WhatsAppAdapter", "WebhookAdapter", "GatewayModel", "GatewayCore", "GatewayTestKit",
-                "QuoteBridge",
-                "GatewayAPI", "GatewayRuntime",
+                "QuoteBridge", "GatewayAPI", "GatewayRuntime", "PostgresStore", "StoreBackends", .log, .lifecycle,
             ]),
         .testTarget(
             name: "EndToEndTests",

@@ -113,7 +113,12 @@ public final class GatewayRuntime: Service {
                 store: store, channels: channels, reports: reports, retention: configuration.retention,
                 longestWait: opened.shared == nil ? nil : .seconds(10), clock: clock, observer: observer, wake: wake),
             wake: wake)
-        if let redis { parts.coordination = [redis, WakeExchange(wake, over: [redis], poll: nil, clock: clock)] }
+        let wakes = PostgresWakes(opened, at: configuration.store, logger: logger)
+        let transports: [(any WakeTransport & Service)?] = [redis, wakes]
+        parts.coordination = transports.compactMap { $0 }
+        if !parts.coordination.isEmpty {
+            parts.coordination.append(WakeExchange(wake, over: transports.compactMap { $0 }, poll: nil, clock: clock))
+        }
         self.parts = parts
     }
 

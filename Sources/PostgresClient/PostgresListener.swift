@@ -108,7 +108,7 @@ private final class ListenerCore: PostgresOwner, Sendable {
         }
         guard isListening else { return }
         events.put(.listening)
-        logger.info("listening", metadata: ["store": "postgres"])
+        logger.info("hears notifications", metadata: ["store": "postgres"])
     }
 
     func left(_ id: ConnectionID, _ ends: [JobEnd]) {
@@ -122,7 +122,7 @@ private final class ListenerCore: PostgresOwner, Sendable {
         }
         if wasListening {
             events.put(.away)
-            logger.info("listening no more", metadata: ["store": "postgres"])
+            logger.info("hears notifications no more", metadata: ["store": "postgres"])
         }
         for continuation in closing { continuation.resume() }
         again()
