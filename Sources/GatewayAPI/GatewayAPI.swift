@@ -24,7 +24,7 @@ public struct GatewayAPI: Sendable {
         var verifier: TokenVerifier?
         if let jwt = configuration.jwt { verifier = try await TokenVerifier(jwt) }
         authenticator = Authenticator(
-            store: services.store, mirror: services.bridge.spool?.store.store, verifier: verifier, clock: services.clock)
+            store: services.store, spool: services.bridge.spool, verifier: verifier, clock: services.clock)
         clients = try ClientAddress(trustedProxies: configuration.trustedProxies)
         limits = CallLimits(configuration.limits)
         streams = StreamPlaces(configuration.limits)

@@ -72,7 +72,8 @@ public final class GatewayRuntime: Service {
         let channels = try Self.channels(configuration, adapters: adapters, environment: environment)
         let keyring = try Keyring(parsing: configuration.keyring.reveal())
         let opened = try await OpenedStore(
-            configuration.store, clock: clock, logger: logger, appliesMigrations: configuration.appliesMigrations)
+            configuration.store, clock: clock, logger: logger, appliesMigrations: configuration.appliesMigrations,
+            spool: configuration.spool)
         self.opened = opened
         let (store, clock) = (opened.store, opened.clock)
 
@@ -158,7 +159,10 @@ public final class GatewayRuntime: Service {
                     SharedWork(store: shared, channels: services.channels.all.map(\.name), wake: parts.wake, clock: opened.clock))
             }
         }
-        if let spooling { running += spooling.services(services.bridge) }
+        if let spooling {
+            running += spooling.services(services.bridge)
+            if let late = spooling.lateOpening(opened, appliesMigrations: configuration.appliesMigrations) { running.append(late) }
+        }
         running.append(try await api())
         let group = ServiceGroup(
             configuration: .init(

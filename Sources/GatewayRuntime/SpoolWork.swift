@@ -15,6 +15,7 @@ struct SpoolWork: Sendable {
     private let main: PostgresStore
     private let dispatcher: Dispatcher
     private let maintenance: Maintenance
+    private let sealer: any Sealer
     private let logger: Logger
 
     /// `nil` where nothing shares the store, or no spool is configured.
@@ -41,14 +42,18 @@ struct SpoolWork: Sendable {
             clock: clock, observer: observer)
         do throws(StoreError) {
             spool = try await Spool(
-                file, bridge: bridge, tokenKey: keyring.key(for: "quote tokens made beside the store"),
+                file, main: main, bridge: bridge, tokenKey: keyring.key(for: "quote tokens made beside the store"),
                 configuration: section.configuration)
-            try await spool.mirror(main)
+            do throws(StoreError) { try await spool.mirror(main) } catch {
+                // It decides by the copy that it has.
+                guard error == .unavailable, spool.status.mirroredAt != nil else { throw error }
+            }
         } catch {
             await file.close()
             throw error
         }
         self.main = main
+        sealer = KeyringSealer(keyring)
         self.logger = logger
         dispatcher = Dispatcher(
             channels: channels, store: store, gate: gate, reports: reports, configuration: configuration.dispatch, clock: clock,
@@ -65,6 +70,11 @@ struct SpoolWork: Sendable {
             maintenance, dispatcher, MirrorKeeping(spool: spool, main: main, logger: logger),
             SpoolJoining(bridge: bridge, main: main, logger: logger),
         ]
+    }
+
+    /// What opens the store, where it was away at the start.
+    func lateOpening(_ opened: OpenedStore, appliesMigrations: Bool) -> (any Service)? {
+        opened.isLate ? LateOpening(store: main, migrate: appliesMigrations ? .apply : .verify, sealer: sealer) : nil
     }
 
     func close() async { await spool.store.close() }
@@ -84,6 +94,8 @@ private struct MirrorKeeping: Service, CustomStringConvertible {
             while true {
                 do { try await Task.sleep(for: spool.configuration.mirrorInterval) } catch { return }
                 do throws(StoreError) {
+                    // Also finds out that the store is silent when no caller has waited long enough for that.
+                    try await spool.patience.ask { () async throws(StoreError) in try await main.checkWritable() }
                     try await spool.mirror(main)
                     isKept = true
                 } catch {
@@ -104,15 +116,17 @@ private struct SpoolJoining: Service, CustomStringConvertible {
     var description: String { "spool joining" }
 
     func run() async throws {
+        guard let spool = bridge.spool else { return }
         await cancelWhenGracefulShutdown {
             var held = 0
             while !Task.isCancelled {
-                let before = bridge.spool?.status.held ?? 0
+                let before = spool.status.held
                 if before > 0, held == 0 { logger.warning("the store is away: events are taken into the spool") }
-                do throws(BridgeError) { _ = try await bridge.joinSpooled(into: main) } catch {
+                await spool.patience.probe { () async throws(StoreError) in try await main.checkWritable() }
+                do throws(BridgeError) { _ = try await bridge.joinSpooled(into: main, tokens: main) } catch {
                     logger.debug("the spool cannot be joined yet", metadata: ["cause": "\(error)"])
                 }
-                held = bridge.spool?.status.held ?? 0
+                held = spool.status.held
                 if held == 0, before > 0 { logger.notice("the store has taken over what the spool held") }
                 do { try await Task.sleep(for: .milliseconds(250)) } catch { return }
             }

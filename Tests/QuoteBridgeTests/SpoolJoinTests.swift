@@ -4,6 +4,7 @@ import GatewayModel
 import GatewayTestKit
 import QuoteBridge
 import SQLiteStore
+import Signing
 import Testing
 import WorkflowEngine
 
@@ -100,7 +101,7 @@ import WorkflowEngine
             #expect(claimed.delivery.id == id)
             // While it is being sent it stays where it is.
             trial.main.set(nil)
-            #expect(try await trial.bridge.joinSpooled(into: trial.bench.store))
+            #expect(try await trial.bridge.joinSpooled(into: trial.bench.store, tokens: trial.tokens))
             #expect(try await trial.bench.deliveries().isEmpty)
             let now = trial.bench.clock.now
             let failure = DeliveryFailure(.timeout, "no answer")
@@ -132,7 +133,7 @@ import WorkflowEngine
             trial.main.set(nil)
             let watched = WatchedStore(trial.bench.store)
             watched.fail(call, isWritten ? .after(.outcomeUnknown) : .before(.unavailable))
-            await #expect(throws: BridgeError.self) { try await trial.bridge.joinSpooled(into: watched) }
+            await #expect(throws: BridgeError.self) { try await trial.bridge.joinSpooled(into: watched, tokens: trial.tokens) }
             // What is half there is not sent from there, nor from here.
             let due = ClaimRequest(channel: .email, limit: 9, now: trial.bench.clock.now, leaseUntil: trial.bench.clock.now + .seconds(60))
             #expect(try await trial.bench.store.claim(due).deliveries.isEmpty)
@@ -149,7 +150,9 @@ import WorkflowEngine
             try await trial.goAway()
             try await trial.publish(Self.sent)
             // The store can be asked, and is gone again before it is written to.
-            await #expect(throws: BridgeError.store(.unavailable)) { try await trial.bridge.joinSpooled(into: trial.bench.store) }
+            await #expect(throws: BridgeError.store(.unavailable)) {
+                try await trial.bridge.joinSpooled(into: trial.bench.store, tokens: trial.tokens)
+            }
             try await trial.dispatch(changes: 1)
             #expect(trial.bench.mail.calls.count == 1)
             try await trial.comeBack()
@@ -157,8 +160,12 @@ import WorkflowEngine
             try await trial.goAway()
             try await trial.publish(Self.sent, ["quoteId": "q-2"])
             trial.main.set(.commitLost(isWritten: false))
-            await #expect(throws: BridgeError.store(.outcomeUnknown)) { try await trial.bridge.joinSpooled(into: trial.bench.store) }
-            await #expect(throws: BridgeError.store(.unavailable)) { try await trial.bridge.joinSpooled(into: trial.bench.store) }
+            await #expect(throws: BridgeError.store(.outcomeUnknown)) {
+                try await trial.bridge.joinSpooled(into: trial.bench.store, tokens: trial.tokens)
+            }
+            await #expect(throws: BridgeError.store(.unavailable)) {
+                try await trial.bridge.joinSpooled(into: trial.bench.store, tokens: trial.tokens)
+            }
             let due = ClaimRequest(channel: .email, limit: 9, now: trial.bench.clock.now, leaseUntil: trial.bench.clock.now + .seconds(60))
             #expect(try await trial.file.store.claim(due).deliveries.isEmpty)
             try await trial.comeBack()
@@ -269,6 +276,55 @@ import WorkflowEngine
             #expect(try await trial.publish(Self.sent, ["quoteId": "q-2"]).words[0] == "email lead legacy rule_not_found")
             try await trial.comeBack()
             #expect(try await trial.bench.deliveries { $0.trigger = Self.accepted }.count == 2)
+        }
+    }
+
+    @Test(
+        "a resend during an outage names a token of its own, which goes on leading to the quote",
+        arguments: [nil, "eigen-link-van-de-klant-0001"])
+    func resentInAnOutage(given: String?) async throws {
+        try await SpoolTrial.with { trial in
+            let first = try await trial.publish(Self.sent, given.map { ["publicToken": .string($0)] } ?? [:])
+            try await trial.goAway()
+            let again = try await trial.publish(Self.sent)
+            let token = try #require(again.publicToken)
+            #expect(token != first.publicToken && again.words[0] == "email lead legacy enqueue_failed")
+            try await trial.comeBack()
+            #expect(trial.tokens.all == [SHA256.digest(Array(token.utf8)): try #require(first.quoteID)])
+            let quote = try await trial.bench.store.quote(try #require(first.quoteID), organizationID: trial.bench.organizationID)
+            #expect(quote?.tokenHash == SHA256.digest(Array(try #require(first.publicToken).utf8)))
+        }
+    }
+
+    @Test func aQuoteThatIsNewInAnOutageHasOneToken() async throws {
+        try await SpoolTrial.with { trial in
+            try await trial.goAway()
+            try await trial.publish(Self.sent)
+            try await trial.comeBack()
+            #expect(trial.tokens.all.isEmpty)
+        }
+    }
+
+    @Test func aStoreThatWasSilentToOneIsNotWaitedForByOthers() async throws {
+        // With no patience at all every failure took too long.
+        try await SpoolTrial.with(spooling: SpoolConfiguration(patience: .zero)) { trial in
+            try await trial.goAway()
+            #expect(!trial.spool.patience.isExhausted)
+            try await trial.publish(Self.sent)
+            #expect(trial.spool.patience.isExhausted && trial.spool.status.taken == 1)
+            trial.main.set(nil)
+            try await trial.publish(Self.sent, ["quoteId": "q-2"])
+            #expect(trial.spool.status.taken == 2)
+            await #expect(throws: StoreError.unavailable) {
+                try await trial.bridge.asking { () async throws(StoreError) in Issue.record("The store was asked.") }
+            }
+            await trial.spool.patience.probe { () async throws(StoreError) in throw .unavailable }
+            #expect(trial.spool.patience.isExhausted)
+            await trial.spool.patience.probe { () async throws(StoreError) in }
+            #expect(!trial.spool.patience.isExhausted)
+            try await trial.comeBack()
+            try await trial.publish(Self.sent, ["quoteId": "q-3"])
+            #expect(trial.spool.status.taken == 2 && trial.spool.status.joined == 2)
         }
     }
 

@@ -6,6 +6,7 @@ import GatewayTestKit
 import Logging
 import QuoteBridge
 import SQLiteStore
+import Synchronization
 import Testing
 import WorkflowEngine
 
@@ -16,6 +17,8 @@ struct SpoolTrial: Sendable {
     let file: SQLiteSpool
     let bridge: QuoteBridge
     let feed = StatusFeed()
+    /// Tokens that were found to lead to a quote besides its own.
+    let tokens = AddedTokens()
     private let dispatcher: Dispatcher
     private let folder: URL
 
@@ -23,24 +26,26 @@ struct SpoolTrial: Sendable {
 
     /// Runs `body` on a trial of its own, whose main store knows the organization.
     static func with(
-        configuration: BridgeConfiguration = BridgeBench.configuration, _ body: (SpoolTrial) async throws -> Void
+        configuration: BridgeConfiguration = BridgeBench.configuration, spooling: SpoolConfiguration = .init(),
+        _ body: (SpoolTrial) async throws -> Void
     ) async throws {
         try await BridgeBench.with(configuration: configuration) { bench in
             let organization = Organization(id: bench.organizationID, name: "Dak BV", createdAt: bench.clock.now)
             _ = try await bench.store.createOrganization(organization, seed: nil, audit: nil)
-            try await with(bench, AwayStore(bench.store), configuration: configuration, body)
+            try await with(bench, AwayStore(bench.store), configuration: configuration, spooling, body)
         }
     }
 
     /// Runs `body` on a spool of its own beside the same main store: a further node.
     func withSecond(_ body: (SpoolTrial) async throws -> Void) async throws {
-        try await Self.with(bench, main, configuration: BridgeBench.configuration, body)
+        try await Self.with(bench, main, configuration: BridgeBench.configuration, .init(), body)
     }
 
     private static func with(
-        _ bench: BridgeBench, _ main: AwayStore, configuration: BridgeConfiguration, _ body: (SpoolTrial) async throws -> Void
+        _ bench: BridgeBench, _ main: AwayStore, configuration: BridgeConfiguration, _ spooling: SpoolConfiguration,
+        _ body: (SpoolTrial) async throws -> Void
     ) async throws {
-        let trial = try await SpoolTrial(bench, main, configuration)
+        let trial = try await SpoolTrial(bench, main, configuration, spooling)
         do { try await body(trial) } catch {
             await trial.close()
             throw error
@@ -48,7 +53,9 @@ struct SpoolTrial: Sendable {
         await trial.close()
     }
 
-    private init(_ bench: BridgeBench, _ main: AwayStore, _ configuration: BridgeConfiguration) async throws {
+    private init(
+        _ bench: BridgeBench, _ main: AwayStore, _ configuration: BridgeConfiguration, _ spooling: SpoolConfiguration
+    ) async throws {
         self.bench = bench
         self.main = main
         folder = FileManager.default.temporaryDirectory.appending(path: "spool-" + UUIDBits.version7().text)
@@ -63,7 +70,9 @@ struct SpoolTrial: Sendable {
             store: store, intake: MessageIntake(store: store, factory: factory, gate: gate, clock: clock, observer: feed, wake: wake),
             planner: Planner(factory: factory), sealer: TestSealer(), configuration: configuration, feed: ActivityFeed(), clock: clock,
             observer: feed)
-        let spool = try await Spool(file, bridge: beside, tokenKey: [UInt8](repeating: 5, count: 32))
+        let spool = try await Spool(
+            file, main: WholeMirror(base: bench.store), bridge: beside, tokenKey: [UInt8](repeating: 5, count: 32),
+            configuration: spooling)
         bridge = QuoteBridge(
             store: main,
             intake: MessageIntake(
@@ -95,7 +104,7 @@ struct SpoolTrial: Sendable {
     /// The main store is back; everything joins it.
     func comeBack() async throws {
         main.set(nil)
-        #expect(try await bridge.joinSpooled(into: bench.store) == false)
+        #expect(try await bridge.joinSpooled(into: bench.store, tokens: tokens) == false)
     }
 
     @discardableResult
@@ -135,11 +144,13 @@ private struct WholeMirror: MirroredStore, SuppressionStore {
         }
         return MirrorUpdate(
             organizations: organizations, keys: try await base.keys(), workflows: sets, overrides: overrides,
-            suppressions: try await base.suppressions(SuppressionQuery(limit: 500)).elements,
+            suppressions: try await base.suppressions(SuppressionQuery(limit: 500)).elements, schema: [],
             marks: MirrorMarks(
                 versions: Dictionary(sets.map { ($0.organizationID, $0.version) }) { $1 }, organizations: "1", keys: "1", overrides: "1",
                 suppressions: "1"))
     }
+
+    func within<Value>(_ limit: Duration, _ body: () async -> Value) async -> Value { await body() }
 
     func suppress(_ suppression: Suppression, audit: AuditEntry?) async throws(StoreError) -> Suppression {
         try await base.suppress(suppression, audit: audit)
@@ -152,5 +163,15 @@ private struct WholeMirror: MirroredStore, SuppressionStore {
         of endpoints: [Endpoint], organizationID: OrganizationID, at now: Timestamp
     ) async throws(StoreError) -> [Suppression] {
         try await base.suppressions(of: endpoints, organizationID: organizationID, at: now)
+    }
+}
+
+/// Remembers which tokens were added to which quotes.
+final class AddedTokens: QuoteTokenAdding {
+    private let added = Mutex<[[UInt8]: QuoteID]>([:])
+    var all: [[UInt8]: QuoteID] { added.withLock { $0 } }
+
+    func add(tokenHash: [UInt8], to quote: QuoteID, organizationID: OrganizationID) async throws(StoreError) {
+        added.withLock { $0[tokenHash] = quote }
     }
 }

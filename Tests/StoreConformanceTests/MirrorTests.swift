@@ -11,14 +11,14 @@ import Testing
 @Suite(.timeLimit(.minutes(2))) struct MirrorTests {
     private static let now = Timestamp(year: 2026, month: 3, day: 1, hour: 9)
 
-    private func withSpool(_ body: (PostgresStore, SQLiteSpool) async throws -> Void) async throws {
+    private func withSpool(_ body: (PostgresStore, SQLiteSpool, String) async throws -> Void) async throws {
         try await PostgresDatabase.with { database in
             let main = try await database.store()
             let folder = try TestFolder()
             let logger = Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
             let spool = try await SQLiteSpool(path: folder.path("spool.db"), clock: ManualClock(), logger: logger)
             var failure: (any Error)?
-            do { try await body(main, spool) } catch { failure = error }
+            do { try await body(main, spool, folder.path("spool.db")) } catch { failure = error }
             await spool.close()
             await main.close()
             folder.remove()
@@ -33,7 +33,7 @@ import Testing
     }
 
     @Test func theCopyIsAsItsOriginal() async throws {
-        try await withSpool { main, spool in
+        try await withSpool { main, spool, path in
             let organization = Organization(id: .make(), name: "Dak BV", createdAt: Self.now)
             let workflow = Workflow(
                 id: .make(), workflowKey: "w", name: "w",
@@ -59,6 +59,7 @@ import Testing
             _ = try await mirror(main, spool)
             let copy = spool.store
             #expect(try await spool.mirroredAt() == Self.now)
+            try PostgresStore.verify(await SQLiteSpool.mirroredSchema(path: path))
             #expect(try await copy.organizations() == main.organizations())
             #expect(try await copy.workflowSet(organization.id) == main.workflowSet(organization.id))
             #expect(try await copy.override(lead, organizationID: organization.id) == override)

@@ -2,13 +2,14 @@ import AdapterKit
 import GatewayModel
 import HTTPTypes
 import Hummingbird
+import QuoteBridge
 import Signing
 
 /// Finds out who calls.
 struct Authenticator: Sendable {
     let store: any OrganizationStore
-    /// A copy of the store, to be asked while that is away.
-    let mirror: (any OrganizationStore)?
+    /// Has a copy of the store, to be asked while that is away.
+    let spool: Spool?
     let verifier: TokenVerifier?
     let clock: any WallClock
 
@@ -37,9 +38,12 @@ struct Authenticator: Sendable {
     private func known<Value>(
         _ find: (any OrganizationStore) async throws(StoreError) -> Value?
     ) async throws -> (Value?, doubt: (any Error)?) {
-        do throws(StoreError) { return (try await find(store), nil) } catch {
-            guard let mirror, error == .unavailable || error == .outcomeUnknown else { throw error }
-            let found = try await find(mirror)
+        guard let spool else { return (try await find(store), nil) }
+        do throws(StoreError) {
+            return (try await spool.patience.ask { () async throws(StoreError) in try await find(store) }, nil)
+        } catch {
+            guard error == .unavailable || error == .outcomeUnknown else { throw error }
+            let found = try await find(spool.store.store)
             return (found, found == nil ? error : nil)
         }
     }

@@ -6,10 +6,12 @@ import QuoteBridge
 struct SpoolReadiness {
     private let status: SpoolStatus?
     private let isWritable: Bool
+    private let maxAge: Duration
     private let now: Timestamp
 
     init(_ spool: Spool?, at now: Timestamp) async {
         status = spool?.status
+        maxAge = spool?.configuration.maxMirrorAge ?? .zero
         self.now = now
         do throws(StoreError) {
             try await spool?.store.store.checkWritable()
@@ -19,8 +21,16 @@ struct SpoolReadiness {
 
     /// What an operator should know of it.
     var detail: [String] {
-        guard let held = status?.held, held > 0 else { return [] }
-        return [held == 1 ? "an event waits in the spool" : "\(held) events wait in the spool"]
+        guard let status else { return [] }
+        var detail: [String] = []
+        if !isWritable { detail.append("the spool cannot be written") }
+        if status.held > 0 {
+            detail.append(status.held == 1 ? "an event waits in the spool" : "\(status.held) events wait in the spool")
+        }
+        if status.mirroredAt.map({ now - $0 > maxAge }) ?? true {
+            detail.append("the spool's copy of the rules is missing or too old to decide by")
+        }
+        return detail
     }
 
     /// Whether calls about quotes can be answered although the store fails.

@@ -17,8 +17,10 @@ struct OpenRoutes {
         var store: StoreError?
         var pending = 0
         do {
-            try await services.store.checkWritable()
-            pending = try await services.store.migrations().count { $0.state != .applied }
+            pending = try await services.bridge.asking { () async throws(StoreError) in
+                try await services.store.checkWritable()
+                return try await services.store.migrations().count { $0.state != .applied }
+            }
         } catch { store = error }
         let spool = await SpoolReadiness(services.bridge.spool, at: services.clock.now)
         var detail = store.map { [$0.description] } ?? []
@@ -45,7 +47,11 @@ struct OpenRoutes {
     func metrics() async throws -> Response {
         let now = services.clock.now
         let counts: OutboxCounts?
-        do throws(StoreError) { counts = try await services.store.counts(at: now, organizationID: nil) } catch {
+        do throws(StoreError) {
+            counts = try await services.bridge.asking { () async throws(StoreError) in
+                try await services.store.counts(at: now, organizationID: nil)
+            }
+        } catch {
             // What a spool does meanwhile is what people look for then.
             guard services.bridge.spool != nil else { throw error }
             counts = nil

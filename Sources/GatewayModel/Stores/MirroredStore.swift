@@ -4,6 +4,11 @@ public import AdapterKit
 public protocol MirroredStore: Sendable {
     /// What decides as of one moment, less what a copy with these marks has already.
     func mirror(since marks: MirrorMarks?) async throws(StoreError) -> MirrorUpdate
+
+    /// Runs `body`, in which no call of the store is waited for much longer than `limit`, although it may be elsewhere.
+    ///
+    /// A call that was given up throws `unavailable` when it certainly changed nothing, else `outcomeUnknown`.
+    func within<Value>(_ limit: Duration, _ body: () async -> Value) async -> Value
 }
 
 /// What of a copy is not up to date, and what it is to be known by from now on.
@@ -15,17 +20,20 @@ public struct MirrorUpdate: Sendable {
     public var workflows: [WorkflowSet]
     public var overrides: [OrganizationID: [LeadOverride]]?
     public var suppressions: [Suppression]?
+    /// The migrations of the store: all of them, every time.
+    public var schema: [MigrationPlan.Applied]
     public var marks: MirrorMarks
 
     public init(
         organizations: [Organization]?, keys: [APIKey]?, workflows: [WorkflowSet], overrides: [OrganizationID: [LeadOverride]]?,
-        suppressions: [Suppression]?, marks: MirrorMarks
+        suppressions: [Suppression]?, schema: [MigrationPlan.Applied], marks: MirrorMarks
     ) {
         self.organizations = organizations
         self.keys = keys
         self.workflows = workflows
         self.overrides = overrides
         self.suppressions = suppressions
+        self.schema = schema
         self.marks = marks
     }
 }

@@ -10,15 +10,19 @@ extension QuoteBridge {
     /// Hands over to the main store what was taken while it was away, the events of each quote in their order; answers whether any are left.
     ///
     /// It can be broken off anywhere and begun anew: everything in it is written under ids that stay the same. Throws while the store is away.
-    public func joinSpooled(into main: any JoinedStore) async throws(BridgeError) -> Bool {
+    ///
+    /// - Parameter tokens: where links lead that were made while the quote's own token could not be known.
+    public func joinSpooled(into main: any JoinedStore, tokens: any QuoteTokenAdding) async throws(BridgeError) -> Bool {
         guard let spool, spool.status.held > 0 else { return false }
-        try await stored { () throws(StoreError) in try await main.checkWritable() }
+        try await stored { () throws(StoreError) in
+            try await spool.patience.ask { () async throws(StoreError) in try await main.checkWritable() }
+        }
         var blocked: Set<Subject> = []
         for spooled in try await stored({ () throws(StoreError) in try await spool.store.spooledEvents(limit: 200) }) {
             let subject = Subject(organizationID: spooled.event.organizationID, quoteID: spooled.event.quoteID)
             if spooled.event.quoteID != nil, blocked.contains(subject) { continue }
             do throws(BridgeError) {
-                if try await !join(spooled, from: spool, into: main) { blocked.insert(subject) }
+                if try await !join(spooled, from: spool, into: main, tokens) { blocked.insert(subject) }
             } catch {
                 guard case .store(let cause) = error, cause.isOfOneRow else { throw error }
                 // It stays; whatever is wrong with it keeps no other quote's events.
@@ -35,7 +39,9 @@ extension QuoteBridge {
     }
 
     /// `false` while something of the event is being sent, here or there.
-    private func join(_ spooled: SpooledEvent, from spool: Spool, into main: any JoinedStore) async throws(BridgeError) -> Bool {
+    private func join(
+        _ spooled: SpooledEvent, from spool: Spool, into main: any JoinedStore, _ tokens: any QuoteTokenAdding
+    ) async throws(BridgeError) -> Bool {
         let (id, organizationID) = (spooled.event.id, spooled.event.organizationID)
         let frozen = try await stored { () throws(StoreError) in try await spool.store.freeze(id, organizationID: organizationID) }
         guard let frozen else { return false }
@@ -47,6 +53,7 @@ extension QuoteBridge {
             }
             throw error
         }
+        try await keepLink(of: spooled, tokens)
         for one in frozen.deliveries {
             guard try await adopt(one, into: main, isNamed: named.contains(one.delivery.id), spool: spool) else { return false }
         }
@@ -79,6 +86,7 @@ extension QuoteBridge {
             case .committed:
                 intake.announce(planned, releasesOthers: commit.supersedes != nil)
                 feed.publish(commit.activities)
+                if !commit.event.isPlanned { deferred.raise() }
                 return Set(commit.decisions.flatMap(\.deliveryIDs))
             case .duplicate(_, let decisions): return Set(decisions.flatMap(\.deliveryIDs))
             case .bodyConflict: return []
@@ -115,6 +123,16 @@ extension QuoteBridge {
             commit.supersedes = nil
         }
         return (commit, planned)
+    }
+
+    /// The link that the mail or the answer has told goes on leading to the quote, which may have had another token all along.
+    private func keepLink(of spooled: SpooledEvent, _ tokens: any QuoteTokenAdding) async throws(BridgeError) {
+        guard let here = spooled.quote, let hash = here.tokenHash else { return }
+        try await stored { () throws(StoreError) in
+            let there = try await store.quote(here.id, organizationID: here.organizationID)
+            guard let there, there.tokenHash != hash else { return }
+            try await tokens.add(tokenHash: hash, to: there.id, organizationID: there.organizationID)
+        }
     }
 
     // MARK: Its deliveries

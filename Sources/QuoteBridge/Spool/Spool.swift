@@ -10,19 +10,26 @@ import WorkflowEngine
 public final class Spool: Sendable {
     public let store: any SpoolStore
     public let configuration: SpoolConfiguration
+    /// Of all who ask the main store while an answer from here would do as well.
+    public let patience: Patience
     let bridge: QuoteBridge
     private let tokens: HMACSHA256
     private let statusNow = Mutex(SpoolStatus())
 
     /// - Parameters:
+    ///   - main: what it stands beside.
     ///   - bridge: over the spool's own store.
     ///   - tokenKey: makes public tokens that are the same on every node, and that nobody else can make.
-    public init(_ store: any SpoolStore, bridge: QuoteBridge, tokenKey: [UInt8], configuration: SpoolConfiguration = .init())
+    public init(
+        _ store: any SpoolStore, main: any MirroredStore, bridge: QuoteBridge, tokenKey: [UInt8],
+        configuration: SpoolConfiguration = .init()
+    )
         async throws(StoreError)
     {
         self.store = store
         self.bridge = bridge
         self.configuration = configuration
+        patience = Patience(with: main, limit: configuration.patience)
         tokens = HMACSHA256(key: tokenKey)
         let held = try await store.spooledCount()
         let mirroredAt = try await store.mirroredAt()
@@ -46,13 +53,17 @@ public final class Spool: Sendable {
         let acceptance = Acceptance(id: id, organizationID: organizationID, apiKeyID: apiKeyID, at: bridge.clock.now)
         if try await isAwaited(event, acceptance) {
             let isKnown: Bool
-            do throws(StoreError) { isKnown = try await main.event(id, organizationID: organizationID) != nil } catch {
+            do throws(StoreError) {
+                isKnown = try await patience.ask { () async throws(StoreError) in
+                    try await main.event(id, organizationID: organizationID) != nil
+                }
+            } catch {
                 return try await take(event, acceptance, waits: error != .unavailable && error != .full)
             }
             // It is there again: what came before goes first, and soon.
             if !isKnown { return try await take(event, acceptance, waits: true) }
         }
-        do throws(BridgeError) { return try await publish() } catch {
+        do throws(BridgeError) { return try await patience.attempt(publish) } catch {
             switch error {
             case .store(.unavailable), .store(.full): return try await take(event, acceptance, waits: false)
             // It may stand there: only the main store can tell.

@@ -1,4 +1,4 @@
-import AdapterKit
+public import AdapterKit
 public import GatewayModel
 import PostgresClient
 
@@ -14,6 +14,22 @@ extension PostgresStore: MirroredStore {
             // On a schema from before the workflow engine nobody has rules.
             return try await Mirroring(marks, hasWorkflows: false).run(in: pool)
         }.get()
+    }
+
+    public func within<Value>(_ limit: Duration, _ body: () async -> Value) async -> Value {
+        await PostgresPool.$deadline.withValue(.now + limit, operation: body)
+    }
+}
+
+extension PostgresStore: QuoteTokenAdding {
+    public func add(tokenHash: [UInt8], to quote: QuoteID, organizationID: OrganizationID) async throws(StoreError) {
+        _ = try await write("token") { pool async throws(PostgresError) in
+            try await pool.run(
+                .change(
+                    """
+                    INSERT INTO gateway.quote_tokens (token_hash, organization_id, quote_id) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING
+                    """, tokenHash, organizationID, quote))
+        }
     }
 }
 
@@ -37,10 +53,12 @@ private struct Mirroring: Sendable {
         let digests = try await transaction.run(
             all: [Self.organizations, Self.keys, Self.suppressions] + (hasWorkflows ? [Self.overrides] : []))
         let versions = hasWorkflows ? try await transaction.run(Self.versions) : []
+        let schema = try await transaction.run(PostgresMigrator.applied)
         let now = MirrorMarks(
             versions: Dictionary(versions) { $1 }, organizations: digests[0] ?? "", keys: digests[1] ?? "",
             overrides: hasWorkflows ? digests[3] ?? "" : "", suppressions: digests[2] ?? "")
-        var update = MirrorUpdate(organizations: nil, keys: nil, workflows: [], overrides: nil, suppressions: nil, marks: now)
+        var update = MirrorUpdate(
+            organizations: nil, keys: nil, workflows: [], overrides: nil, suppressions: nil, schema: schema, marks: now)
         if marks?.organizations != now.organizations { update.organizations = try await transaction.run(OrganizationRow.everyOne) }
         if marks?.keys != now.keys { update.keys = try await transaction.run(KeyRow.everyOne) }
         if marks?.suppressions != now.suppressions { update.suppressions = try await transaction.run(SuppressionRow.everyOne) }

@@ -39,6 +39,9 @@ struct SQLiteMigrator {
     /// Throws unless the schema is one that a daemon of this version works on as it is.
     func verify(_ connection: SQLiteConnection) throws(StoreError) { try plan(connection).verify() }
 
+    /// What is still to be applied. Throws unless everything that was applied is sound.
+    func pending(_ connection: SQLiteConnection) throws(StoreError) -> [MigrationFile] { try plan(connection).pending() }
+
     func status(_ connection: SQLiteConnection) throws(StoreError) -> [MigrationStatus] { try plan(connection).states }
 
     /// Takes back every migration above `number`, the newest first, all of them or none.

@@ -28,6 +28,7 @@ extension SQLiteSpool {
             try connection.mirror(update.workflows, versions: update.marks.versions)
             if let overrides = update.overrides { try connection.mirror(overrides) }
             if let suppressions = update.suppressions { try connection.mirror(suppressions) }
+            try connection.mirror(update.schema)
             try connection.run(
                 "INSERT OR REPLACE INTO mirror VALUES (1, ?, ?, ?, ?, ?)", takenAt, update.marks.organizations, update.marks.keys,
                 update.marks.overrides, update.marks.suppressions)
@@ -47,6 +48,20 @@ extension SQLiteSpool {
 }
 
 extension SQLiteConnection {
+    func mirroredSchema() throws(StoreError) -> [MigrationPlan.Applied] {
+        try all("SELECT number, name, checksum, oldest FROM mirrored_migrations ORDER BY number") { row throws(StoreError) in
+            row.kind = "migration"
+            return MigrationPlan.Applied(number: try row.read(), name: try row.read(), checksum: try row.read(), oldest: try row.read())
+        }
+    }
+
+    fileprivate func mirror(_ schema: [MigrationPlan.Applied]) throws(StoreError) {
+        try run("DELETE FROM mirrored_migrations")
+        for one in schema {
+            try run("INSERT INTO mirrored_migrations VALUES (?, ?, ?, ?)", one.number, one.name, one.checksum, one.oldest)
+        }
+    }
+
     fileprivate func mirror(_ organizations: [Organization]) throws(StoreError) {
         try run("DELETE FROM organizations")
         for one in organizations {

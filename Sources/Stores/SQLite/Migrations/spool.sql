@@ -10,6 +10,14 @@ CREATE TABLE mirror (
     suppressions TEXT NOT NULL
 );
 
+-- The schema of the store that the copy was made of.
+CREATE TABLE mirrored_migrations (
+    number INTEGER NOT NULL PRIMARY KEY,
+    name TEXT NOT NULL,
+    checksum TEXT NOT NULL,
+    oldest INTEGER NOT NULL
+);
+
 CREATE TABLE mirrored_suppressions (
     id BLOB NOT NULL PRIMARY KEY
 ) WITHOUT ROWID;
