@@ -27,6 +27,7 @@ public enum Preflight {
                 detail: configuration.channels.count == 1 ? "1 channel" : "\(configuration.channels.count) channels")
         ]
         lines += await checkStore(configuration)
+        lines += await checkSpool(configuration)
         lines += await checkRedis(configuration)
         let http = CurlTransport(configuration: CurlConfiguration())
         let mail = SMTPTransport(configuration: SMTPConfiguration(), eventLoopGroup: MultiThreadedEventLoopGroup.singleton, logger: .silent)
