@@ -96,11 +96,21 @@ struct SpoolTests {
                 let listed = try await daemon.call("GET", "/api/v1/events?quoteId=q-\(call.name)", token: tokens[call.kind])
                 let event = try #require(listed.json["events"]?[0])
                 #expect(event["decisions"]?.arrayValue?.isEmpty == false && !event.words.contains { $0.contains(" deferred ") })
+                // What was decided meanwhile stands as it was told.
+                #expect(
+                    call.answer.words.allSatisfy { $0.contains(" deferred ") || event.words.contains($0) }, "\(call.name): \(event.words)")
             }
+            // Who has a rule for it gets one message over the other channel, which has no legacy path; an absent or a cleared one none.
+            let messaged = calls.count { $0.kind == .enabled || $0.kind == .suppressed }
+            #expect(bench.gateway.providers.whatsapp.count == messaged && messaged == 80)
             for call in legacy {
                 let found = try await daemon.call(
                     "GET", "/api/v1/deliveries?quoteId=q-\(call.name)&channel=email", token: tokens[call.kind])
                 let delivery = try #require(found.json["deliveries"]?[0])
+                #expect(
+                    try await daemon.call("GET", "/api/v1/deliveries/\(delivery.text("id"))", token: tokens[call.kind]).json.attempts == [
+                        "accepted"
+                    ])
                 #expect(delivery.text("origin") == "legacy" && delivery.text("status") == "succeeded" && !delivery.isPossibleDuplicate)
                 #expect(bench.gateway.arrivals(of: delivery.text("id")) == 1)
             }
@@ -168,7 +178,51 @@ struct SpoolTests {
                 #expect(mail.isPossibleDuplicate && mail["attemptCount"]?.intValue == 2)
                 #expect(try await bench.daemon.delivery(mail.text("id")).attempts == ["accepted", "accepted"])
                 #expect(bench.mails("both") == 2 && bench.gateway.providers.whatsapp.count == 1)
+                let audit = try await bench.daemon.call("GET", "/api/v1/audit?limit=50").json["entries"]?.arrayValue ?? []
+                let shown = audit.filter { $0.text("action") == "spool.duplicate" }
+                #expect(shown.map { $0.text("subject") } == ["delivery:" + mail.text("id")])
             }
+        }
+    }
+
+    /// Thank-you and agent mail go out like the proposal; a rejection has no legacy mail, and waits. All of it joins in its order.
+    @Test func quotesAreAnsweredMeanwhile() async throws {
+        try await SpoolBench.with { bench in
+            let daemon = bench.daemon
+            await bench.server.stop(.immediate)
+            func publish(_ name: String, _ type: String, _ more: JSONValue = [:]) async throws -> JSONValue {
+                let event = SpoolBench.event(name).merging(more).merging([
+                    "type": .string("quotes.quote.\(type)"), "eventId": .string("evt-\(name)-\(type)"),
+                    "agentEmail": .string(SpoolBench.address("agent-\(name)")),
+                ])
+                let reply = try await daemon.call("POST", "/api/v1/quote-events", event)
+                #expect(reply.status == 202, "\(reply.json.text)")
+                return reply.json
+            }
+            let links = try await [publish("yes", "sent"), publish("no", "sent")].map { $0.text("publicToken") }
+            #expect(
+                try await publish("yes", "accepted", ["signatureName": "Jan"]).words == [
+                    "email lead legacy enqueue_failed", "whatsapp lead deferred enqueue_failed", "email partner legacy enqueue_failed",
+                ])
+            #expect(
+                try await publish("no", "rejected", ["reason": "te duur"]).words == [
+                    "email lead deferred enqueue_failed", "whatsapp lead deferred enqueue_failed",
+                ])
+            try await daemon.look("for the legacy mails") {
+                bench.mails("yes") == 2 && bench.mails("agent-yes") == 1 && bench.mails("no") == 1 ? () : nil
+            }
+            try await bench.server.start()
+            try await bench.spool("that all is joined") { $0["events"]?.intValue == 0 && $0["joined"]?.intValue == 4 }
+            for (link, status) in zip(links, ["Accepted", "Rejected"]) {
+                #expect(try await daemon.call("GET", "/api/v1/public/quotes/\(link)").json.text("status") == status)
+            }
+            for (name, count) in [("yes", 5), ("no", 4)] {
+                let deliveries = try await daemon.deliveries("&quoteId=q-\(name)") {
+                    $0.count == count && $0.allSatisfy { $0.text("status") == "succeeded" && !$0.isPossibleDuplicate }
+                }
+                for delivery in deliveries { #expect(bench.gateway.arrivals(of: delivery.text("id")) == 1) }
+            }
+            #expect(bench.mails("yes") == 2 && bench.mails("agent-yes") == 1 && bench.mails("no") == 2 && bench.mails("agent-no") == 0)
         }
     }
 
