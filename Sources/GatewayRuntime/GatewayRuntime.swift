@@ -32,6 +32,7 @@ public final class GatewayRuntime: Service {
     private let opened: OpenedStore
     private let transports: Transports
     private let parts: Parts
+    private let spooling: SpoolWork?
     private let logger: Logger
     private let onListening: @Sendable (Int) -> Void
 
@@ -71,7 +72,8 @@ public final class GatewayRuntime: Service {
         let channels = try Self.channels(configuration, adapters: adapters, environment: environment)
         let keyring = try Keyring(parsing: configuration.keyring.reveal())
         let opened = try await OpenedStore(
-            configuration.store, clock: clock, logger: logger, appliesMigrations: configuration.appliesMigrations)
+            configuration.store, clock: clock, logger: logger, appliesMigrations: configuration.appliesMigrations,
+            spool: configuration.spool)
         self.opened = opened
         let (store, clock) = (opened.store, opened.clock)
 
@@ -92,9 +94,11 @@ public final class GatewayRuntime: Service {
         let factory = DeliveryFactory(channels: channels)
         let intake = MessageIntake(store: store, factory: factory, gate: gate, clock: clock, observer: observer, wake: wake)
         let reports = ReportIngest(store: store, gate: gate, channels: channels, clock: clock, observer: observer, wake: wake)
+        spooling = try await SpoolWork(configuration, opened, channels: channels, keyring: keyring, observer: observer, logger: logger)
         let bridge = QuoteBridge(
             store: store, intake: intake, planner: Planner(factory: factory), sealer: KeyringSealer(keyring),
-            configuration: configuration.quotes, feed: ActivityFeed(), clock: clock, observer: observer)
+            configuration: configuration.quotes, feed: ActivityFeed(), clock: clock, observer: observer,
+            spool: spooling?.spool)
         var services = GatewayServices(
             store: store, intake: intake,
             control: DeliveryControl(store: store, channels: channels, clock: clock, observer: observer, wake: wake), gate: gate,
@@ -155,6 +159,10 @@ public final class GatewayRuntime: Service {
                     SharedWork(store: shared, channels: services.channels.all.map(\.name), wake: parts.wake, clock: opened.clock))
             }
         }
+        if let spooling {
+            running += spooling.services(services.bridge)
+            if let late = spooling.lateOpening(opened, appliesMigrations: configuration.appliesMigrations) { running.append(late) }
+        }
         running.append(try await api())
         let group = ServiceGroup(
             configuration: .init(
@@ -203,6 +211,7 @@ public final class GatewayRuntime: Service {
     public func close() async {
         await transports.http.shutdown()
         await transports.mail.shutdown()
+        await spooling?.close()
         await opened.store.close()
     }
 }

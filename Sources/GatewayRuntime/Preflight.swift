@@ -27,6 +27,7 @@ public enum Preflight {
                 detail: configuration.channels.count == 1 ? "1 channel" : "\(configuration.channels.count) channels")
         ]
         lines += await checkStore(configuration)
+        lines += await checkSpool(configuration)
         lines += await checkRedis(configuration)
         lines.append(checkLinks(configuration))
         let http = CurlTransport(configuration: CurlConfiguration())

@@ -27,7 +27,7 @@ extension SQLiteStore {
         try await onFile(path, readonly: false) { connection throws(StoreError) in try SQLiteMigrator().rollBack(connection, to: number) }
     }
 
-    private static func onFile<Value: Sendable>(
+    static func onFile<Value: Sendable>(
         _ path: String, readonly: Bool, _ body: @escaping @Sendable (SQLiteConnection) throws(StoreError) -> Value
     ) async throws(StoreError) -> Value {
         let result: Result<Value, StoreError> = await withCheckedContinuation { continuation in

@@ -32,6 +32,31 @@ extension StoreCase {
                 try expectEqual(
                     try await trial.store.apply(delivery.cancelled(at: trial.at(1)), to: delivery, audit: nil), .notFound, "it says so")
             },
+            StoreCase("tries made elsewhere are kept with the change that they led to") { trial in
+                var mail = trial.mail()
+                mail.suppressed = .enqueueFailed
+                let delivery = try await trial.accept(mail)
+                var change = delivery.unchanged(at: trial.at(2))
+                change.state = .succeeded
+                change.reason = nil
+                change.attemptCount = 2
+                change.recordedAttempts = 2
+                change.settledAt = trial.at(2)
+                let failure = DeliveryFailure(.timeout, "no answer")
+                let attempts = [
+                    Attempt(number: 1, startedAt: trial.at(0), endedAt: trial.at(1), outcome: .deferred, counted: true, failure: failure),
+                    Attempt(number: 2, startedAt: trial.at(1), endedAt: trial.at(2), outcome: .accepted, counted: true, code: "250"),
+                ]
+                guard case .applied(let changed) = try await trial.store.apply(change, to: delivery, attempts: attempts, audit: nil) else {
+                    return try expect(false, "it is applied")
+                }
+                try expectEqual(changed.state, .succeeded, "it stands as it was told")
+                try expectEqual(try await trial.store.attempts(of: delivery.id), attempts, "its tries are in the journal")
+                try expectEqual(
+                    try await trial.store.apply(change, to: delivery, attempts: attempts, audit: nil), .stale, "not a second time")
+                try expectEqual(try await trial.store.attempts(of: delivery.id), attempts, "nor are they")
+                try expectEqual(try await trial.claim().deliveries, [], "it is never sent again")
+            },
             StoreCase("of cancel and claim one wins, truthfully told") { trial in
                 let delivery = try await trial.accept(trial.mail())
                 async let claiming = trial.claim()
