@@ -12,6 +12,21 @@ public enum SHA256 {
         return finish(&state)
     }
 
+    /// The digest of bytes that come piece by piece.
+    public struct Running {
+        private var state = SHA256_CTX()
+
+        public init() { SHA256_Init(&state) }
+
+        public mutating func update(_ bytes: some Collection<UInt8>) {
+            let isDone: Void? = bytes.withContiguousStorageIfAvailable { _ = SHA256_Update(&state, $0.baseAddress, $0.count) }
+            if isDone == nil { update(Array(bytes)) }
+        }
+
+        /// To be asked once, at the end.
+        public mutating func finish() -> [UInt8] { SHA256.finish(&state) }
+    }
+
     static func finish(_ state: inout SHA256_CTX) -> [UInt8] {
         [UInt8](unsafeUninitializedCapacity: byteCount) { output, count in
             SHA256_Final(output.baseAddress, &state)

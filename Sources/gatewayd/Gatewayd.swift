@@ -5,7 +5,10 @@ struct Gatewayd: AsyncParsableCommand {
         commandName: "gatewayd",
         abstract: "A notification gateway: decides who hears about a quote, keeps every intent durably, and delivers it.",
         version: "0.1.0-dev",
-        subcommands: [Dev.self, Serve.self, Check.self, Migrate.self, Organizations.self, Keys.self, Adapters.self, Explain.self])
+        subcommands: [
+            Dev.self, Serve.self, Check.self, Migrate.self, Export.self, Import.self, Organizations.self, Keys.self, Adapters.self,
+            Explain.self,
+        ])
 }
 
 @main

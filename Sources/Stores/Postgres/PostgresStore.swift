@@ -80,6 +80,7 @@ public final class PostgresStore: Sendable {
     private func begin() async throws(StoreError) {
         pool.release()
         workers.release()
+        try await PostgresImport.refuseUnfinished(pool)
         try await ownClock?.start()
         try await partitions.open(from: Day(clock.now))
     }
