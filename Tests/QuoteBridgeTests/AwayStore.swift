@@ -106,8 +106,8 @@ extension AwayStore: WorkflowStore {
     func lead(_ id: LeadID, organizationID: OrganizationID) async throws(StoreError) -> Lead? {
         try await through { () async throws(StoreError) in try await base.lead(id, organizationID: organizationID) }
     }
-    func setLead(_ lead: Lead, organizationID: OrganizationID) async throws(StoreError) {
-        try await through { () async throws(StoreError) in try await base.setLead(lead, organizationID: organizationID) }
+    func setLead(_ lead: Lead, organizationID: OrganizationID, audit: AuditEntry?) async throws(StoreError) {
+        try await through { () async throws(StoreError) in try await base.setLead(lead, organizationID: organizationID, audit: audit) }
     }
 }
 
