@@ -31,6 +31,8 @@ public final class CurlTransport: HTTPTransport, Sendable {
         let url = WebURL(request.url)
         if let fault = request.fault(of: url) { return .failure(HTTPFailure(.invalidRequest, mayHaveArrived: false, fault)) }
         guard let url else { return .failure(HTTPFailure(.invalidRequest, mayHaveArrived: false, "the URL could not be read")) }
+        var request = request
+        request.network = NetworkGuard.policy(for: url, under: request.network)
         guard let loop = loop(for: request.network) else { return .failure(.shutDown) }
         return try await loop.send(request, to: url)
     }

@@ -133,7 +133,7 @@ struct EntryIntake: Service, CustomStringConvertible {
             draft = try MessageDraft(
                 json: body, id: MessageID(entry.id), organizationID: entry.organizationID,
                 // One without a key is taken once all the same.
-                idempotencyKey: body["idempotencyKey"]?.stringValue ?? "entry:\(entry.id.text)", apiKeyID: nil, intake: intake)
+                idempotencyKey: body["idempotencyKey"]?.stringValue?.unlessBlank ?? "entry:\(entry.id.text)", apiKeyID: nil, intake: intake)
         } catch { throw .invalid(error) }
         let answers: [MessageIntake.Answer]
         do { answers = try await intake.accept([draft]) } catch { throw .store(error) }

@@ -133,6 +133,7 @@ extension GatewayConfiguration {
             policy.quietTime = source.duration("\(key).quietTime") ?? policy.quietTime
             policy.concurrency = source.int("\(key).concurrency", in: 1...4096) ?? policy.concurrency
             policy.perEndpoint = source.int("\(key).perEndpoint", in: 1...4096) ?? policy.perEndpoint
+            policy.attemptTimeout = source.duration("\(key).attemptTimeout") ?? policy.attemptTimeout
             policy.rate = source.double("\(key).rate", in: 0.001...1_000_000) ?? policy.rate
             if let lostAnswer = source.choice("\(key).lostAnswer", of: LostAnswerPolicy.allCases.map(\.rawValue)) {
                 policy.lostAnswer = LostAnswerPolicy(rawValue: lostAnswer) ?? policy.lostAnswer

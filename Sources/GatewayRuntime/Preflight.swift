@@ -37,6 +37,7 @@ public enum Preflight {
                 detail: configuration.channels.count == 1 ? "1 channel" : "\(configuration.channels.count) channels"))
         for line in await checkStore(configuration) { tell(line) }
         for line in await checkRedis(configuration) { tell(line) }
+        tell(checkLinks(configuration))
         let http = CurlTransport(configuration: CurlConfiguration())
         let mail = SMTPTransport(configuration: SMTPConfiguration(), eventLoopGroup: MultiThreadedEventLoopGroup.singleton, logger: .silent)
         let environment = AdapterEnvironment(http: http, mail: mail, clock: clock, logger: .silent)

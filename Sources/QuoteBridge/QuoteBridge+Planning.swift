@@ -19,7 +19,7 @@ extension QuoteBridge {
         _ event: QuoteEvent, id: EventID, before: Quote?, organizationID: OrganizationID, apiKeyID: APIKeyID?
     ) async throws(BridgeError) -> (EventCommit, token: String?) {
         let now = clock.now
-        let fields = QuoteFields(event.fields, over: before?.fields)
+        let fields = QuoteFields(event.fields, over: before?.fields ?? Self.assumed(of: event))
         let leadID = event.leadID ?? before?.leadID
         if event.trigger == DecisionTable.quoteSent { try requireKnown(event, fields, leadID) }
         let token = try token(event, before)
@@ -44,6 +44,12 @@ extension QuoteBridge {
             commit.lead = Lead(id: leadID, source: facts.source, serviceType: facts.serviceType, pipelineStage: facts.pipelineStage)
         }
         return (commit, token)
+    }
+
+    /// A quote that was answered and never seen is called by its id where nothing says its number.
+    private static func assumed(of event: QuoteEvent) -> JSONValue? {
+        guard event.closes, let quoteID = event.quoteID else { return nil }
+        return ["quoteNumber": .string(quoteID.text)]
     }
 
     /// What was left out because the gateway should know it, and does not.

@@ -5,7 +5,7 @@ public import WorkflowEngine
 
 /// Takes in what happens to quotes: once per event, decided by the organization's workflows, written with everything it changes at once.
 public struct QuoteBridge: Sendable {
-    public typealias Store = QuoteStore & WorkflowStore & OrganizationStore
+    public typealias Store = QuoteStore & WorkflowStore & OrganizationStore & OutboxReading
 
     let store: any Store
     let intake: MessageIntake
@@ -67,6 +67,7 @@ public struct QuoteBridge: Sendable {
             switch try await stored({ () throws(StoreError) in try await store.commit(commit) }) {
             case .committed:
                 intake.announce(commit.messages.flatMap(\.accepted), releasesOthers: commit.supersedes != nil)
+                if let supersession = commit.supersedes { await tell(of: supersession, organizationID) }
                 feed.publish(commit.activities)
                 if !commit.event.isPlanned { deferred.raise() }
                 return PublishAnswer(
@@ -82,6 +83,15 @@ public struct QuoteBridge: Sendable {
     }
 
     private static let mostRounds = 50
+
+    /// Observers hear of the reminders that an event took back.
+    private func tell(of supersession: Supersession, _ organizationID: OrganizationID) async {
+        let query = DeliveryQuery(
+            organizationID: organizationID, status: .cancelled, quoteID: supersession.quoteID, now: supersession.at, limit: 200)
+        for delivery in (try? await store.deliveries(query).elements) ?? [] where delivery.updatedAt == supersession.at {
+            observer.observe(.changed(delivery))
+        }
+    }
 
     /// What is known of the quote that an event is about, or that another event names as its subject: then only if it is the same lead's.
     func quote(_ event: QuoteEvent, _ organizationID: OrganizationID) async throws(BridgeError) -> Quote? {

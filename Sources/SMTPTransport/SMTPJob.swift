@@ -58,7 +58,7 @@ final class SMTPJob: Sendable {
     /// Ends the job at its deadline for as long as no connection has it.
     func expire(on eventLoop: any EventLoop, then leave: @escaping @Sendable () -> Void) {
         let expiry = eventLoop.scheduleTask(deadline: deadline) { [weak self] in
-            let late = MailResult.failed(MailFailure(.timeout, "no connection was free in time"), in: .connect)
+            let late = MailResult.failed(MailFailure(.noConnection, "no connection was free in time"), in: .connect)
             self?.complete(.result(late), unlessAssigned: true)
             leave()
         }

@@ -6,7 +6,7 @@ import Testing
     private static let file = Attachment(filename: "offerte.pdf", contentType: "application/pdf", bytes: [0x25, 0x50, 0x44, 0x46, 0, 255])
 
     @Test(arguments: [
-        MailContent(subject: "S", text: "t"), MailContent(subject: "", html: "<p>h</p>"),
+        MailContent(subject: "S", text: "t"), MailContent(subject: " é", html: "<p>h</p>"),
         MailContent(subject: "S", text: "", html: "<p>h</p>", attachments: [file, file], headers: ["X-A": "1", "X-B": ""]),
     ])
     func mail(content: MailContent) throws {
@@ -35,10 +35,12 @@ import Testing
             do { try read() } catch { return error.list.map { "\($0.path) \($0.message)" } }
             return []
         }
-        let file: JSONValue = ["filename": "a", "contentType": "b", "contentBase64": "x", "size": 1]
+        let file: JSONValue = ["filename": "a/b", "contentType": "b", "contentBase64": "x", "size": 1]
         #expect(
             faults { () throws(Faults) in _ = try MailContent(json: ["attachments": [file], "headers": ["X": 1], "body": "x"]) } == [
-                "content.subject is required", "content.attachments[0].contentBase64 is not base64",
+                "content.subject is required", "content.attachments[0].filename must be a name without a folder",
+                "content.attachments[0].contentType must be a media type such as application/pdf",
+                "content.attachments[0].contentBase64 is not base64",
                 "content.attachments[0].size is unknown",
                 "content.headers.X must be a string", "content.text an e-mail needs text or html", "content.body is unknown",
             ])

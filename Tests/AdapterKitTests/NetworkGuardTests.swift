@@ -57,6 +57,21 @@ import Testing
         #expect(NetworkGuard.fault(of: url, policy: .trusted) == nil)
     }
 
+    @Test func whatIsInTheClearOrOnAnotherPortIsForTheAllowedBlocksAlone() throws {
+        let inside = try #require(AddressBlock("127.0.0.0/8"))
+        let (outside, loopback) = (try #require(IPAddress("8.8.8.8")), try #require(IPAddress("127.0.0.1")))
+        for (text, reaches) in [
+            ("https://example.com/", true), ("https://example.com:8443/", true), ("http://example.com/", false),
+            ("http://example.com:25/", false), ("https://example.com:25/", false),
+        ] {
+            let policy = NetworkGuard.policy(for: try #require(WebURL(text)), under: .guarded(allow: [inside]))
+            #expect(policy.isGuarded && policy.permits(outside) == reaches && policy.permits(loopback), "\(text)")
+        }
+        let url = try #require(WebURL("http://example.com:25/"))
+        #expect(NetworkGuard.policy(for: url, under: .trusted) == .trusted)
+        #expect(!NetworkGuard.policy(for: url, under: .guarded(allow: [])).permits(loopback))
+    }
+
     @Test func looseSpellingsAreReadAsResolversDo() {
         #expect(NetworkGuard.looseAddress("1.2.3.4")?.description == "1.2.3.4")
         #expect(NetworkGuard.looseAddress("1.2.772")?.description == "1.2.3.4")

@@ -195,7 +195,8 @@ struct CommandTests {
             let lines = before.lines.map { $0.split(separator: "  ").prefix(2).joined(separator: " ") }
             #expect(
                 lines == [
-                    "ok configuration", "ok store", "ok migrations", "FAIL channel email", "warn channel whatsapp", "warn channel webhook",
+                    "ok configuration", "ok store", "ok migrations", "FAIL links", "FAIL channel email", "warn channel whatsapp",
+                    "warn channel webhook",
                 ])
             #expect(before.output.contains("5 will be applied at the start"))
             let verifying = try String(contentsOf: command.configURL, encoding: .utf8).replacing(".db\"", with: ".db\", migrate: verify")

@@ -21,7 +21,8 @@ import Testing
                 var all: [JSONValue] = []
                 for path in [
                     APIBench.engine + "/workflows", APIBench.engine + "/assignment-rules", APIBench.engine + "/leads/lead-1/override",
-                    APIBench.engine + "/leads/lead-2/override", "/api/v1/suppressions", "/api/v1/deliveries",
+                    APIBench.engine + "/leads/lead-2/override", APIBench.engine + "/leads/lead-1/resolve", "/api/v1/suppressions",
+                    "/api/v1/deliveries",
                 ] { all.append(try await client.call(.get, path, as: "admin").json) }
                 return all
             }
@@ -30,6 +31,7 @@ import Testing
                 (.post, APIBench.engine + "/workflows", Examples.body(of: .createWorkflow)),
                 (.put, APIBench.engine + "/workflows", Examples.body(of: .putWorkflows)),
                 (.put, APIBench.engine + "/assignment-rules", ["rules": []]),
+                (.put, APIBench.engine + "/leads/lead-1", ["source": "web"]),
                 (.put, APIBench.engine + "/leads/lead-1/override", ["overrideMode": "clear"]),
                 (.delete, APIBench.engine + "/leads/lead-2/override", nil),
                 (.delete, "/api/v1/suppressions/\(suppression.json["id"]?.stringValue ?? "")", nil),

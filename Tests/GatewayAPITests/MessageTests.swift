@@ -27,6 +27,13 @@ import Testing
             #expect(
                 try await client.call(.post, "/api/v1/messages", as: "sender", APIBench.mail, headers: [.idempotencyKey: " "]).status == 202
             )
+            let blank = APIBench.mail.merging(["idempotencyKey": "  "])
+            for _ in 1...2 {
+                let kept = try await client.call(.post, "/api/v1/messages", as: "sender", blank)
+                #expect(kept.status == 202 && kept.json["duplicate"] == false, "a blank key is none")
+            }
+            let batch = try await client.call(.post, "/api/v1/messages/batch", as: "sender", ["messages": [blank, blank]])
+            #expect(batch.json["results"]?.arrayValue?.map { $0["status"]?.intValue } == [202, 202])
             let long: HTTPFields = [.idempotencyKey: String(repeating: "k", count: 201)]
             #expect(
                 try await client.call(.post, "/api/v1/messages", as: "sender", APIBench.mail, headers: long).faults == ["idempotencyKey"])

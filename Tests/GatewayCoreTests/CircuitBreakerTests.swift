@@ -27,6 +27,21 @@ import Testing
         #expect(mixed.state == .open)
     }
 
+    @Test func whereNothingButWaitingHappensFewTriesSuffice() {
+        var hanging = CircuitBreaker(CircuitPolicy())
+        hanging.record(failed: true, took: .seconds(300), at: start)
+        #expect(hanging.state == .closed, "one alone may be the message's own")
+        hanging.record(failed: true, took: .seconds(300), at: start)
+        #expect(hanging.state == .open)
+
+        var busy = CircuitBreaker(CircuitPolicy())
+        for _ in 0..<30 { busy.record(failed: false, at: start) }
+        for _ in 0..<2 { busy.record(failed: true, took: .seconds(300), at: start) }
+        #expect(busy.state == .closed, "others go through meanwhile")
+        busy.record(failed: true, took: .seconds(300), at: start + .seconds(31))
+        #expect(busy.state == .closed, "what left the window counts no more")
+    }
+
     @Test func triesOutsideTheWindowAreForgotten() {
         var breaker = CircuitBreaker(CircuitPolicy())
         for second in 0..<100 { breaker.record(failed: true, at: start + .seconds(2 * second)) }

@@ -45,6 +45,22 @@ import Testing
         }
     }
 
+    @Test func whatFaultsTheAccountAgainAndAgainWaitsLonger() throws {
+        var delivery = Delivery.example(now: Self.start)
+        var (now, waits) = (Self.start, [Duration]())
+        for _ in 1...9 {
+            let resumeAt = now + .seconds(1)
+            let event = LifecycleEvent.attempted(.channelFault(.soft), startedAt: now, resumeAt: resumeAt)
+            delivery.apply(try reduce(delivery, event, at: now).change)
+            waits.append(delivery.dueAt - now)
+            now = delivery.dueAt
+        }
+        #expect(waits == [.seconds(1)] + [1, 2, 4, 8, 16, 32, 60, 60].map { .seconds(60 * $0) })
+        let later = Self.start + .seconds(900)
+        let paused = LifecycleEvent.attempted(.channelFault(.soft), startedAt: Self.start, resumeAt: later)
+        #expect(try reduce(Delivery.example(now: Self.start), paused).change.dueAt == later, "never before the account is asked")
+    }
+
     @Test func hintsAreHonouredWithinBounds() throws {
         let delivery = Delivery.example(now: Self.start)
         func wait(_ hint: Duration, _ make: (Duration) -> DeliveryOutcome) throws -> Duration {

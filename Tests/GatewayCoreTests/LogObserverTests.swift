@@ -40,9 +40,13 @@ import Testing
 
     @Test func aTryThatFailedIsToldWithItsReason() {
         let failure = DeliveryFailure(.connection, code: "421", "the server closed the connection")
+        let delivery = Delivery.example()
+        let told = lines(
+            .attempted(delivery, .deferred, failure, took: .seconds(2)), .attempted(delivery, .accepted, nil, took: .seconds(1)))
         #expect(
-            lines(.attempted(.email, .deferred, failure, took: .seconds(2)), .attempted(.email, .accepted, nil, took: .seconds(1))) == [
-                "info attempt ended channel=email class=connection code=421 outcome=deferred seconds=2.0 why=the server closed the connection"
+            told == [
+                "info attempt ended channel=email class=connection code=421 delivery=\(delivery.id) organization=\(delivery.organizationID) "
+                    + "outcome=deferred seconds=2.0 why=the server closed the connection"
             ])
     }
 

@@ -231,10 +231,10 @@ import Testing
         arguments: [
             ProviderScript.Answer.soft, .lost, .fault, .outcome(.throttled(.soft)), .outcome(.rejected(.hard, of: .message)),
             .outcome(.rejected(.hard, of: .endpoint)),
-        ])
-    func onlyAYesIsASuccess(answer: ProviderScript.Answer) async throws {
+        ], Backend.allCases)
+    func onlyAYesIsASuccess(answer: ProviderScript.Answer, backend: Backend) async throws {
         for channel in [Channel.mail(ProviderScript([answer])), .chat(ProviderScript([answer]))] {
-            try await OutboxBench.with([channel]) { bench in
+            try await OutboxBench.with([channel], on: backend) { bench in
                 try await bench.running { _ in
                     let id = try await bench.accept("+31612345678", channel: channel.name)[0]
                     #expect(try await bench.change(of: id) { $0.recordedAttempts == 1 }.state != .succeeded)

@@ -77,7 +77,7 @@ import Testing
         let clock = ManualClock()
         let metrics = Metrics(clock: clock)
         for outcome in [AttemptOutcome.accepted, .accepted, .deferred, .rejected] {
-            metrics.observe(.attempted(.email, outcome, nil, took: .seconds(1)))
+            metrics.observe(.attempted(.example(), outcome, nil, took: .seconds(1)))
         }
         metrics.observe(.accountPaused(.email, .soft))
         metrics.observe(.leaseLost(.email))

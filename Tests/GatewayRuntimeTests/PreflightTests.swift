@@ -28,7 +28,7 @@ import Testing
             lines.withLock { $0.append(line) }
         }
         await clock.waitForSleeper(until: clock.now + .seconds(15))
-        #expect(lines.withLock { $0 }.map(\.name) == ["configuration", "store", "migrations"])
+        #expect(lines.withLock { $0 }.map(\.name) == ["configuration", "store", "migrations", "links"])
         clock.advance(by: .seconds(15))
         #expect(await !isGood)
         let last = lines.withLock { $0 }.last

@@ -148,7 +148,7 @@ import WireTestKit
         try await MailBench.with(script, connections: 1) { bench in
             let busy = Task { try await bench.send(mail()) }
             await bench.server.sees(.message(1))
-            try await bench.fails(mail(within: Self.short), as: "timeout at connect")
+            try await bench.fails(mail(within: Self.short), as: "noConnection at connect")
             busy.cancel()
             _ = await busy.result
         }

@@ -111,13 +111,13 @@ import Testing
                 id: .make(), organizationID: organization, trigger: "t", payload: [123, 125], bodyHash: [1], acceptedAt: start)
             #expect(try await store.commit(EventCommit(event: event, decisions: [], lead: Lead(id: lead, source: "web"))) == .committed)
             let error = await #expect(throws: StoreError.self) {
-                try await store.setLead(Lead(id: lead), organizationID: organization)
+                try await store.setLead(Lead(id: lead), organizationID: organization, audit: nil)
             }
             #expect(error?.description.contains("090_workflow_engine_foundation") == true)
 
             // It notices by itself that they have come, and that they have gone again.
             _ = try await PostgresStore.migrate(location, logger: quiet)
-            try await store.setLead(Lead(id: lead, source: "phone"), organizationID: organization)
+            try await store.setLead(Lead(id: lead, source: "phone"), organizationID: organization, audit: nil)
             #expect(try await store.lead(lead, organizationID: organization)?.source == "phone")
             #expect(try await store.organization(organization)?.wasSeeded == false, "who was there before is not seeded")
             try await PostgresStore.rollBack(location, to: 89, logger: quiet)

@@ -5,8 +5,20 @@ import Testing
 
 @Suite("Cloud API answers")
 struct CloudAnswerTests {
-    private func outcome(_ body: JSONValue, status: Int = 400, retryAfter: Duration? = nil, attempt: Int = 1) -> DeliveryOutcome {
-        CloudAnswer.outcome(of: .reply(HTTPReply(status: status, body: body.bytes, retryAfter: retryAfter)), attempt: attempt)
+    private func outcome(
+        _ body: JSONValue, status: Int = 400, retryAfter: Duration? = nil, attempt: Int = 1, counted: Int? = nil
+    ) -> DeliveryOutcome {
+        CloudAnswer.outcome(
+            of: .reply(HTTPReply(status: status, body: body.bytes, retryAfter: retryAfter)), attempt: attempt,
+            countedAttempt: counted ?? attempt)
+    }
+
+    @Test func onlyTriesThatCountUseUpItsRetries() {
+        func isDeferred(attempt: Int, counted: Int) -> Bool {
+            if case .deferred = outcome(["error": ["code": 1]], attempt: attempt, counted: counted) { true } else { false }
+        }
+        #expect(isDeferred(attempt: 3, counted: 1) && isDeferred(attempt: 9, counted: 2))
+        #expect(!isDeferred(attempt: 3, counted: 3))
     }
 
     @Test(arguments: [(1, 1), (2, 4), (3, 16), (4, 64), (7, 4096), (100, 4096), (0, 1)])

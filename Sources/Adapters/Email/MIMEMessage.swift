@@ -94,7 +94,7 @@ struct MIMEMessage {
 
     private static func textParts(of content: MailContent) -> [MIMEPart.Leaf] {
         guard let html = content.html else { return [MIMEPart.Leaf(content.text ?? "", type: "text/plain")] }
-        let given = content.text.flatMap { $0.allSatisfy(\.isWhitespace) ? nil : $0 }
+        let given = content.text?.unlessBlank
         return [MIMEPart.Leaf(given ?? HTMLPlainText.text(of: html), type: "text/plain"), MIMEPart.Leaf(html, type: "text/html")]
     }
 }

@@ -16,13 +16,7 @@ enum MailContentRules {
         }
         _ = check(content.subject, at: "subject")
         for (index, attachment) in content.attachments.enumerated() {
-            let place = "attachments[\(index)]"
-            if check(attachment.filename, at: place + ".filename"), attachment.filename.contains(where: { $0 == "/" || $0 == "\\" }) {
-                faults.append(Fault("\(path).\(place).filename", "must be a name without a folder"))
-            }
-            if check(attachment.contentType, at: place + ".contentType"), let reason = fault(ofType: attachment.contentType) {
-                faults.append(Fault("\(path).\(place).contentType", reason))
-            }
+            faults += attachment.faults(path: "\(path).attachments[\(index)]")
         }
         var seen: Set<String> = []
         for (name, value) in content.headers.sorted(by: { $0.key < $1.key }) {
@@ -85,32 +79,4 @@ enum MailContentRules {
     }
 
     static func isStructured(_ name: String) -> Bool { structured.contains(name.lowercased()) }
-
-    // MARK: - Types
-
-    /// Why a text is no media type of an attachment (RFC 2045, section 5.1).
-    private static func fault(ofType text: String) -> String? {
-        let parts = text.split(separator: ";", omittingEmptySubsequences: false).map { $0.drop(while: { $0 == " " }) }
-        let names = (parts.first ?? "").split(separator: "/", omittingEmptySubsequences: false)
-        guard names.count == 2, names.allSatisfy(isToken) else { return "must be a media type such as application/pdf" }
-        // Base64 is forbidden for these (RFC 2046, sections 5.1 and 5.2.1), and nothing else is clean of eight-bit lines for sure.
-        guard !["multipart", "message"].contains(names[0].lowercased()) else { return "may not be a multipart or message type" }
-        guard parts.dropFirst().allSatisfy(isParameter), text.utf8.count <= 255 else { return "has a parameter that is not name=value" }
-        return nil
-    }
-
-    private static func isParameter(_ text: Substring) -> Bool {
-        guard let equals = text.firstIndex(of: "="), isToken(text[..<equals]) else { return false }
-        let value = text[text.index(after: equals)...]
-        if isToken(value) { return true }
-        return value.count >= 2 && value.first == "\"" && value.last == "\""
-            && value.dropFirst().dropLast().unicodeScalars.allSatisfy { $0.isASCII && $0 != "\"" && $0 != "\\" }
-    }
-
-    private static func isToken(_ text: Substring) -> Bool {
-        !text.isEmpty
-            && text.unicodeScalars.allSatisfy {
-                $0.isASCII && $0.value > 0x20 && $0.value < 0x7F && !"()<>@,;:\\\"/[]?=".unicodeScalars.contains($0)
-            }
-    }
 }

@@ -111,6 +111,7 @@ enum SMTPReplyTable {
         case .closed: Breakdown(verdict: .deferred(.connection), summary: "The connection closed before the message was handed over.")
         case .tls: Breakdown(verdict: .deferred(.connection), summary: "No secure connection could be made with the mail server.")
         case .timeout: Breakdown(verdict: .deferred(.timeout), summary: "The mail server did not answer in time; nothing was handed over.")
+        case .noConnection: Breakdown(verdict: .throttled(.timeout), summary: "No connection to the mail server was free in time.")
         case .protocolViolation: Breakdown(verdict: .deferred(.providerUnavailable), summary: "What the server sent is not SMTP.")
         case .forbiddenAddress:
             Breakdown(verdict: .channelFault(.policy), summary: "The mail server's address is not one that may be called.")

@@ -12,7 +12,7 @@ extension MailContent {
 
     public init(json: JSONValue, path: String = "content") throws(Faults) {
         var reader = try ObjectReader(json, path: path)
-        let subject = reader.string("subject", required: true, allowBlank: true) ?? ""
+        let subject = reader.string("subject", required: true) ?? ""
         let text = reader.string("text", allowBlank: true)
         let html = reader.string("html", allowBlank: true)
         let attachments = reader.list("attachments") { (json: JSONValue, path: String) throws(Faults) in
@@ -98,12 +98,14 @@ extension Attachment {
 
     public init(json: JSONValue, path: String) throws(Faults) {
         var reader = try ObjectReader(json, path: path)
-        let filename = reader.string("filename", required: true, maximum: 255) ?? ""
-        let contentType = reader.string("contentType", required: true, maximum: 255) ?? ""
+        let filename = reader.string("filename", required: true, maximum: 255)
+        if let reason = filename.flatMap(Self.fault(ofName:)) { reader.fault("filename", reason) }
+        let contentType = reader.string("contentType", required: true, maximum: 255)
+        if let reason = contentType.flatMap(Self.fault(ofType:)) { reader.fault("contentType", reason) }
         let encoded = reader.string("contentBase64", required: true, allowBlank: true) ?? ""
         let bytes = Base64.decode(encoded)
         if bytes == nil { reader.fault("contentBase64", "is not base64") }
         try reader.finish()
-        self.init(filename: filename, contentType: contentType, bytes: bytes ?? [])
+        self.init(filename: filename ?? "", contentType: contentType ?? "", bytes: bytes ?? [])
     }
 }

@@ -10,12 +10,15 @@ public struct DeliveryRequest: Sendable {
     public var acceptedAt: Timestamp
     /// 1 for the first try; counts every recorded one.
     public var attempt: Int
+    /// 1 for the first try; counts only those that count against a limit, and begins anew when an operator has it tried again.
+    public var countedAttempt: Int
     /// By when this try must have ended.
     public var deadline: Timestamp
 
     public init(
         deliveryID: DeliveryID, messageID: MessageID, organizationID: OrganizationID, endpoint: Endpoint, content: RenderedContent,
-        category: MessageCategory = .transactional, acceptedAt: Timestamp, attempt: Int = 1, deadline: Timestamp
+        category: MessageCategory = .transactional, acceptedAt: Timestamp, attempt: Int = 1, countedAttempt: Int? = nil,
+        deadline: Timestamp
     ) {
         self.deliveryID = deliveryID
         self.messageID = messageID
@@ -25,6 +28,7 @@ public struct DeliveryRequest: Sendable {
         self.category = category
         self.acceptedAt = acceptedAt
         self.attempt = attempt
+        self.countedAttempt = countedAttempt ?? attempt
         self.deadline = deadline
     }
 

@@ -154,6 +154,8 @@ public struct MailFailure: Hashable, Sendable {
         case forbiddenAddress
         case closed
         case timeout
+        /// All connections were busy until the time was over; the server was not asked.
+        case noConnection
         /// What came is not SMTP, or not what this phase allows.
         case protocolViolation
         /// STARTTLS is required and not offered.

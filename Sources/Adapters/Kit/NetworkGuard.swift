@@ -7,11 +7,14 @@ public enum NetworkPolicy: Hashable, Sendable {
     case trusted
     /// A tenant named the target: only the public Internet, and the blocks that the operator allows besides.
     case guarded(allow: [AddressBlock])
+    /// Only these blocks: what a tenant named is not to be called in the clear, or on that port, anywhere else.
+    case only([AddressBlock])
 
     public func permits(_ address: IPAddress) -> Bool {
         switch self {
         case .trusted: true
         case .guarded(let allow): NetworkGuard.isPublic(address) || allow.contains { NetworkGuard.matches($0, address) }
+        case .only(let blocks): blocks.contains { NetworkGuard.matches($0, address) }
         }
     }
 
@@ -64,11 +67,20 @@ extension NetworkGuard {
         default: return "the scheme must be https"
         }
         if let literal, !policy.permits(literal) { return "the address is not one that may be called" }
-        if !isAllowed, literal != nil || allow.isEmpty, ![80, 443, 8080, 8443].contains(url.port) {
+        if !isAllowed, literal != nil || allow.isEmpty, !publicPorts.contains(url.port) {
             return "the port must be 443, 8443, 80 or 8080"
         }
         return nil
     }
+
+    /// What holds for the connections of a transfer to `url` under `policy`: whether a name stands for an address that may be called in the
+    /// clear, or on another port, is known only once it is connected to.
+    public static func policy(for url: WebURL, under policy: NetworkPolicy) -> NetworkPolicy {
+        guard case .guarded(let allow) = policy, url.scheme != "https" || !publicPorts.contains(url.port) else { return policy }
+        return .only(allow)
+    }
+
+    private static let publicPorts = [80, 443, 8080, 8443]
 
     /// The address that a host name spells, in the loose forms of `inet_aton` too; `nil` for a name.
     public static func looseAddress(_ host: String) -> IPAddress? {

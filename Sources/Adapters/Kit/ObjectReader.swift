@@ -44,7 +44,7 @@ public struct ObjectReader {
             return nil
         }
         if let maximum, text.count > maximum { fault(key, "must have at most \(maximum) characters, has \(text.count)") }
-        if !allowBlank, text.allSatisfy(\.isWhitespace) {
+        if !allowBlank, text.unlessBlank == nil {
             if required { fault(key, "must not be blank") }
             return nil
         }
@@ -162,4 +162,9 @@ private func editDistance(_ a: String, _ b: String) -> Int {
         }
     }
     return row[b.count]
+}
+
+extension String {
+    /// The text, or `nil` when there is nothing to be seen in it: what is blank counts as left out.
+    public var unlessBlank: String? { allSatisfy(\.isWhitespace) ? nil : self }
 }

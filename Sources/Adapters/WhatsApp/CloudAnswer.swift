@@ -2,12 +2,14 @@ import AdapterKit
 
 /// Reads the provider's answers to our calls.
 enum CloudAnswer {
-    static func outcome(of result: HTTPResult, attempt: Int) -> DeliveryOutcome {
+    static func outcome(of result: HTTPResult, attempt: Int, countedAttempt: Int) -> DeliveryOutcome {
         switch result {
         case .failure(let failure): return outcome(of: failure)
         case .reply(let reply):
             let json = reply.isTruncated ? nil : try? JSONValue(parsing: reply.body)
-            if let error = json.flatMap({ CloudError($0["error"]) }) { return outcome(of: error, reply, attempt: attempt) }
+            if let error = json.flatMap({ CloudError($0["error"]) }) {
+                return outcome(of: error, reply, attempt: attempt, countedAttempt: countedAttempt)
+            }
             guard reply.status == 200 else { return outcome(ofBare: reply) }
             guard let message = json?["messages"]?[0], let id = message["id"]?.stringValue, !id.isEmpty else {
                 return .answerLost(DeliveryFailure(.answerLost, code: "HTTP 200", "the provider's answer names no message"))
@@ -24,7 +26,7 @@ enum CloudAnswer {
         {
             return .accepted(Acceptance(code: "HTTP 200"))
         }
-        switch outcome(of: result, attempt: 1) {
+        switch outcome(of: result, attempt: 1, countedAttempt: 1) {
         case .answerLost(let failure): return .deferred(DeliveryFailure(.connection, code: failure.code, failure.message))
         case .rejected(let failure, _): return .channelFault(DeliveryFailure(.configuration, code: failure.code, failure.message))
         case .accepted:
@@ -33,7 +35,7 @@ enum CloudAnswer {
         }
     }
 
-    private static func outcome(of error: CloudError, _ reply: HTTPReply, attempt: Int) -> DeliveryOutcome {
+    private static func outcome(of error: CloudError, _ reply: HTTPReply, attempt: Int, countedAttempt: Int) -> DeliveryOutcome {
         let hint = reply.retryAfter
         guard let row = CloudErrorTable.row(for: error.code) else {
             if error.isTransient || reply.status == 429 || reply.status >= 500 {
@@ -49,7 +51,7 @@ enum CloudAnswer {
         case .throttled: return .throttled(failure, retryAfter: hint)
         case .throttledPair: return .throttled(failure, retryAfter: hint ?? .seconds(1 << (2 * min(max(attempt - 1, 0), 6))))
         case .deferred(let wait, let tries):
-            if let tries, attempt > tries { return .rejected(failure, of: .message) }
+            if let tries, countedAttempt > tries { return .rejected(failure, of: .message) }
             return .deferred(failure, retryAfter: hint ?? wait)
         }
     }

@@ -31,7 +31,8 @@ public struct WhatsAppAdapter: ChannelAdapter {
         var call = settings.request("POST", "/messages", timeout: timeout)
         call.headers.append(HTTPHeader("Content-Type", "application/json"))
         call.body = message.body(to: WhatsAppAddress.digits(of: request.endpoint), tag: tag)
-        let outcome = CloudAnswer.outcome(of: try await environment.http.send(call), attempt: request.attempt)
+        let outcome = CloudAnswer.outcome(
+            of: try await environment.http.send(call), attempt: request.attempt, countedAttempt: request.countedAttempt)
         environment.logger.debug("whatsapp called", metadata: ["delivery": "\(request.deliveryID)", "attempt": "\(request.attempt)"])
         return outcome
     }

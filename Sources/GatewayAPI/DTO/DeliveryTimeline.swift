@@ -18,7 +18,9 @@ struct DeliveryTimeline {
             entries.append(Entry(at: attempt.endedAt ?? attempt.startedAt, kind: "attempt", text: Self.sentence(attempt)))
         }
         for stored in reports {
-            entries.append(Entry(at: stored.report.at, kind: "report", text: "Reported \(stored.report.kind.rawValue)."))
+            // A provider's clock is its own, and often knows whole seconds only: no report came before the first try began.
+            let at = max(stored.report.at, attempts.first.map { $0.endedAt ?? $0.startedAt } ?? delivery.createdAt)
+            entries.append(Entry(at: at, kind: "report", text: "Reported \(stored.report.kind.rawValue)."))
         }
         if let settledAt = delivery.settledAt {
             let why = delivery.reason.map { ": \($0.words)" } ?? ""

@@ -39,8 +39,16 @@ struct FlatWorkflowReader {
 
     /// The steps with the ids of the stored ones they are, and with what the flat form has no words for.
     private static func keeping(_ known: [Step], in steps: [Step]) -> [Step] {
-        steps.map { step in
-            guard let same = known.first(where: { $0.naturalKey == step.naturalKey }) else { return step }
+        // The form knows no order of its own, so that places shift: what stands at no known place is the next of its kind.
+        var free = known
+        let exact = steps.map { step in
+            free.firstIndex { $0.naturalKey == step.naturalKey }.map { free.remove(at: $0) }
+        }
+        return zip(steps, exact).map { step, exact in
+            let kin =
+                exact == nil
+                ? free.firstIndex { ($0.trigger, $0.channel, $0.audience) == (step.trigger, step.channel, step.audience) } : nil
+            guard let same = exact ?? kin.map({ free.remove(at: $0) }) else { return step }
             var kept = step
             kept.id = same.id
             kept.recipients = same.recipients

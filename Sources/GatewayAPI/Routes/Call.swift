@@ -94,10 +94,11 @@ struct Call: Sendable {
 
     /// The key in the header, which counts as the body's member of that meaning; a fault when both are given and differ.
     func idempotencyKey(orMember member: String, of body: JSONValue) throws(APIError) -> String? {
-        let inBody = body[member]?.stringValue
+        let given = body[member]?.stringValue
         // What is no text is a fault that the body's reader tells.
-        if inBody == nil, body[member]?.unlessNull != nil { return nil }
-        guard let header = request.headers[.idempotencyKey], !header.allSatisfy(\.isWhitespace) else { return inBody }
+        if given == nil, body[member]?.unlessNull != nil { return nil }
+        let inBody = given?.unlessBlank
+        guard let header = request.headers[.idempotencyKey]?.unlessBlank else { return inBody }
         if let inBody, inBody != header { throw .fault(member, "differs from the Idempotency-Key header") }
         return header
     }

@@ -15,7 +15,10 @@ struct LeadRoutes {
             id: id, source: reader.string("source", maximum: 120), serviceType: reader.string("serviceType", maximum: 120),
             pipelineStage: reader.string("pipelineStage", maximum: 120))
         try reader.finish()
-        try await services.store.setLead(lead, organizationID: organizationID)
+        let before = try await services.store.lead(id, organizationID: organizationID)
+        let audit = call.audit(
+            "leads.set", "lead:\(id)", at: services.clock.now, organizationID: organizationID, before: before?.json, after: lead.json)
+        try await services.store.setLead(lead, organizationID: organizationID, audit: audit)
         return .json((try await services.store.lead(id, organizationID: organizationID) ?? lead).json)
     }
 

@@ -31,7 +31,7 @@ struct MessageRoutes {
         var places: [Int] = []
         for (index, body) in bodies.enumerated() {
             do {
-                let key = body["idempotencyKey"]?.stringValue
+                let key = body["idempotencyKey"]?.stringValue?.unlessBlank
                 drafts.append(
                     try MessageDraft(
                         json: body, path: "messages[\(index)]", organizationID: organizationID, idempotencyKey: key,

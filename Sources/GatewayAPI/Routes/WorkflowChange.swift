@@ -37,8 +37,9 @@ struct WorkflowChange {
             let target = try make(set, now)
             let subject = workflowID.map { "workflow:\($0)" } ?? "organization:\(organizationID)"
             let audit = call.audit(
-                action, subject, at: now, organizationID: organizationID, before: Self.summary(set.workflows, set.rules),
-                after: Self.summary(target.workflows, target.rules))
+                action, subject, at: now, organizationID: organizationID,
+                before: Self.difference(of: set.workflows, set.rules, from: target.workflows, target.rules),
+                after: Self.difference(of: target.workflows, target.rules, from: set.workflows, set.rules))
             if let changed = try await services.store.replaceWorkflows(
                 target.workflows, rules: target.rules, organizationID: organizationID, expecting: set.version, audit: audit)
             {
@@ -47,18 +48,22 @@ struct WorkflowChange {
         }
     }
 
-    /// What the audit keeps of a set: enough to see which workflows and rules came and went.
-    private static func summary(_ workflows: [Workflow], _ rules: [AssignmentRule]) -> JSONValue {
-        [
-            "workflows": .array(
-                workflows.map {
-                    [
-                        "id": JSONValue($0.id), "workflowKey": .string($0.workflowKey), "enabled": .bool($0.enabled),
-                        "steps": JSONValue($0.steps.count), "enabledSteps": JSONValue($0.steps.count(where: \.enabled)),
-                    ]
-                }),
-            "rules": .array(rules.map { ["id": JSONValue($0.id), "name": .string($0.name), "enabled": .bool($0.enabled)] }),
+    /// What the audit keeps of a set: the workflows and rules that the other one does not have, or has otherwise.
+    private static func difference(
+        of workflows: [Workflow], _ rules: [AssignmentRule], from otherWorkflows: [Workflow], _ otherRules: [AssignmentRule]
+    ) -> JSONValue {
+        let (known, knownRules) = (Set(otherWorkflows.map { text($0.json) }), Set(otherRules.map { text($0.json) }))
+        return [
+            "workflows": .array(workflows.map { text($0.json) }.filter { !known.contains($0) }),
+            "rules": .array(rules.map { text($0.json) }.filter { !knownRules.contains($0) }),
         ]
+    }
+
+    /// Without the times, which change with every write.
+    private static func text(_ json: JSONValue) -> JSONValue {
+        var members = json.objectValue ?? [:]
+        for name in ["createdAt", "updatedAt"] { members[name] = nil }
+        return .object(members)
     }
 
     // MARK: Versions (RFC 9110, section 13.1.1)

@@ -34,11 +34,14 @@ public struct CircuitBreaker: Hashable, Sendable {
     private struct Try: Hashable {
         var at: Timestamp
         var failed: Bool
+        /// How many it counts for.
+        var weight: Int
     }
 
     private let policy: CircuitPolicy
     private var tries: Deque<Try> = []
-    private var failedTries = 0
+    private var weight = 0
+    private var failedWeight = 0
     private var wait: Duration
     public private(set) var state: CircuitState = .closed
     /// When an open circuit lets the next probe through.
@@ -66,16 +69,21 @@ public struct CircuitBreaker: Hashable, Sendable {
     }
 
     /// How a try ended: `failed` only by the provider's or the network's fault.
-    public mutating func record(failed: Bool, at now: Timestamp) {
+    ///
+    /// - Parameter took: How long it lasted. One that failed after several windows counts for as many: where nothing but waiting happens there
+    ///   are never many tries within one.
+    public mutating func record(failed: Bool, took: Duration = .zero, at now: Timestamp) {
         switch state {
         case .halfOpen:
             if failed { open(at: now) } else { close() }
         case .open: break
         case .closed:
             forget(before: now - policy.window)
-            tries.append(Try(at: now, failed: failed))
-            if failed { failedTries += 1 }
-            if failed, tries.count >= policy.minimumTries, Double(failedTries) >= policy.failureShare * Double(tries.count) {
+            let new = Try(at: now, failed: failed, weight: failed ? max(1, Int(took / policy.window)) : 1)
+            tries.append(new)
+            weight += new.weight
+            if failed { failedWeight += new.weight }
+            if failed, weight >= policy.minimumTries, Double(failedWeight) >= policy.failureShare * Double(weight) {
                 wait = policy.firstProbe
                 open(at: now)
             }
@@ -116,7 +124,8 @@ public struct CircuitBreaker: Hashable, Sendable {
 
     private mutating func forget(before start: Timestamp) {
         while let first = tries.first, first.at <= start {
-            if first.failed { failedTries -= 1 }
+            weight -= first.weight
+            if first.failed { failedWeight -= first.weight }
             tries.removeFirst()
         }
     }
@@ -126,7 +135,8 @@ public struct CircuitBreaker: Hashable, Sendable {
         probeAt = now + wait
         wait = min(wait * 2, policy.longestProbe)
         tries.removeAll()
-        failedTries = 0
+        weight = 0
+        failedWeight = 0
     }
 
     private mutating func close() {

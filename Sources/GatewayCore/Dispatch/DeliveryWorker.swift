@@ -84,6 +84,7 @@ struct DeliveryWorker: Sendable {
         let request = DeliveryRequest(
             deliveryID: delivery.id, messageID: delivery.messageID, organizationID: delivery.organizationID, endpoint: delivery.endpoint,
             content: claimed.content, category: delivery.category, acceptedAt: delivery.createdAt, attempt: delivery.recordedAttempts + 1,
+            countedAttempt: delivery.attemptCount + 1 - max(0, delivery.maxAttempts - lane.channel.policy.retry.maxAttempts),
             deadline: startedAt + lane.channel.policy.attemptTimeout)
         let task = Task { () async throws(CancellationError) in try await adapter.deliver(request) }
         if !lane.canCancel(claimed.token, by: { task.cancel() }) { task.cancel() }
@@ -106,7 +107,7 @@ struct DeliveryWorker: Sendable {
         switch result.ended {
         case .attempted(let outcome, let startedAt):
             let (kind, failure) = outcome.journal
-            observer.observe(.attempted(claimed.delivery.endpoint.channel, kind, failure, took: clock.now - startedAt))
+            observer.observe(.attempted(claimed.delivery, kind, failure, took: clock.now - startedAt))
             await ended(.attempted(outcome, startedAt: startedAt, resumeAt: resumeAt))
         // Callers were promised this word for whatever came after planning.
         case .suppressed: await ended(.suppressed(.addressSuppressed))

@@ -15,6 +15,8 @@ extension LaneState {
         var leaseUntil: Timestamp
         /// The endpoint's circuit is open, and this is its probe.
         var isEndpointProbe = false
+        /// When transmission was let begin.
+        var begunAt: Timestamp?
         /// An adapter that has not answered by then never will.
         var overrunAt: Timestamp?
         var cut: Cut?
@@ -76,6 +78,7 @@ extension LaneState {
         if attempt.cut == .leaseLost { return .leaseLost }
         if isDraining || attempt.cut != nil || attempt.leaseUntil - now < lease / 3 { return .tooLate }
         running[token]?.overrunAt = overrunAt
+        running[token]?.begunAt = now
         return .granted(needsCare: careAt.map { overrunAt < $0 } ?? true)
     }
 
@@ -106,13 +109,14 @@ extension LaneState {
         }
         if isProbe, pause.passed() { tell(.resumed) }
         let failed = Self.isProvidersFault(outcome)
+        let took = now - (attempt.begunAt ?? now)
         if policy.circuitScope == .endpoint {
-            record(endpoint, failed: failed, isProbe: attempt.isEndpointProbe, at: now)
+            record(endpoint, failed: failed, took: took, isProbe: attempt.isEndpointProbe, at: now)
             return []
         }
         // What began before the circuit opened says nothing about whether the provider is back.
         guard circuit.state == .closed || isProbe else { return [] }
-        let events = changing(endpoint.channel) { $0.record(failed: failed, at: now) }
+        let events = changing(endpoint.channel) { $0.record(failed: failed, took: took, at: now) }
         if !events.isEmpty { tell(circuit.probeAt.map { .opened(probeIn: $0 - now) } ?? .closed) }
         return events
     }
@@ -122,10 +126,10 @@ extension LaneState {
         return isProbe ? changing(endpoint.channel) { $0.abandonProbe(at: now) } : []
     }
 
-    private mutating func record(_ endpoint: Endpoint, failed: Bool, isProbe: Bool, at now: Timestamp) {
+    private mutating func record(_ endpoint: Endpoint, failed: Bool, took: Duration, isProbe: Bool, at now: Timestamp) {
         guard failed || endpoints[endpoint] != nil else { return }
         var breaker = endpoints[endpoint] ?? CircuitBreaker(policy.circuit)
-        if breaker.state == .closed || isProbe { breaker.record(failed: failed, at: now) }
+        if breaker.state == .closed || isProbe { breaker.record(failed: failed, took: took, at: now) }
         endpoints[endpoint] = breaker.isQuiet(at: now) ? nil : breaker
         if endpoints.count > 10_000 { endpoints = endpoints.filter { !$0.value.isQuiet(at: now) } }
     }

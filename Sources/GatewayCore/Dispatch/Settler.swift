@@ -62,7 +62,7 @@ final class Settler: Sendable {
         self.observer = observer
         self.limit = limit
         self.wake = wake
-        self.aftermath = Aftermath(observer: observer, wake: wake, clock: clock)
+        self.aftermath = Aftermath(store: store, observer: observer, wake: wake, clock: clock)
         self.retry = StoreRetry(clock: clock, observer: observer)
     }
 
@@ -215,6 +215,8 @@ extension Settler {
         var written: [DeliveryID: Result<Bool, StoreError>] = [:]
         switch ending.result {
         case .success(let settled):
+            let dependents = settled.subtracting(settlements.lazy.map(\.deliveryID))
+            if !dependents.isEmpty { await aftermath.tell(of: dependents) }
             for settlement in settlements {
                 var stands = settled.contains(settlement.deliveryID)
                 if !stands, ending.mayStandTwice { stands = await isWritten(settlement) }

@@ -51,7 +51,7 @@ public struct DeliveryFactory: Sendable {
         }
         if let endpoint = leg.endpoint, let content = leg.content {
             leg.faults += channel.adapter.preflight(content, to: endpoint).map {
-                Fault($0.path == "to" ? prefix + "to" : "\(prefix)content.\($0.path)", $0.message)
+                Fault(prefix + $0.path, $0.message)
             }
         }
         return leg

@@ -35,7 +35,8 @@ public struct Lifecycle: Sendable {
         case (.unknown, .reported(let report)): return reportedOnUnknown(delivery, report)
         case (.failed, .reported(let report)): return reportedOnFailed(delivery, report)
 
-        case (.unknown, .resolved(delivered: true)): return .success(Transition(change: end(delivery, .succeeded, nil)))
+        case (.unknown, .resolved(delivered: true)):
+            return .success(Transition(change: end(delivery, .succeeded, .resolvedByUser)))
         case (.unknown, .resolved(delivered: false)) where isExpired(delivery):
             return .success(Transition(change: end(delivery, .failed, .expired)))
         case (.unknown, .retried) where isExpired(delivery), (.failed, .retried) where isExpired(delivery):
@@ -83,7 +84,9 @@ extension Lifecycle {
             attempt.record(.channelFault, failure, counted: false)
             change.lastError = failure
             change.reason = .channelPaused
-            change.dueAt = resumeAt ?? now + .seconds(1)
+            // What runs into one again and again has it of its own, and is not to keep the others from being sent each time.
+            let pause = delivery.recordedAttempts == 0 ? .zero : policy.retry.wait(after: delivery.recordedAttempts, chance: chance)
+            change.dueAt = max(resumeAt ?? now + .seconds(1), now + pause)
 
         case .rejected(let failure, let part):
             attempt.record(.rejected, failure)
@@ -272,6 +275,8 @@ extension Lifecycle {
         change.state = .pending
         change.reason = nil
         change.settledAt = nil
+        // Whoever says that it did not arrive may be mistaken.
+        if delivery.state == .unknown { change.flags.insert(.possibleDuplicate) }
         change.claimCount = 0
         change.dueAt = now
         change.maxAttempts = delivery.attemptCount + policy.retry.maxAttempts

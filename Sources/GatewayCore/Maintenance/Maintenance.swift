@@ -17,7 +17,7 @@ public struct RetentionPolicy: Hashable, Sendable {
 ///
 /// It sleeps until a lease ends, a deadline falls or retention is due. Whoever makes such a time within this process says so over the relay.
 public final class Maintenance: Service, Sendable {
-    private let store: any OutboxClaiming & DeliveryChanging & StoreMaintaining
+    private let store: any OutboxClaiming & DeliveryChanging & OutboxReading & StoreMaintaining
     private let channels: Channels
     private let reports: ReportIngest
     private let retention: RetentionPolicy
@@ -34,7 +34,7 @@ public final class Maintenance: Service, Sendable {
     /// - Parameter isHeldHere: whether this process works under a lease. Such a one is not ended, whatever the clock says: where the
     ///   machine's time was set, it renews it in a moment.
     public init(
-        store: any OutboxClaiming & DeliveryChanging & StoreMaintaining, channels: Channels, reports: ReportIngest,
+        store: any OutboxClaiming & DeliveryChanging & OutboxReading & StoreMaintaining, channels: Channels, reports: ReportIngest,
         retention: RetentionPolicy, longestWait: Duration?, clock: any WallClock, observer: any DeliveryObserver, wake: WakeRelay,
         isHeldHere: @escaping @Sendable (LeaseToken) -> Bool
     ) {
@@ -47,7 +47,7 @@ public final class Maintenance: Service, Sendable {
         self.clock = clock
         self.observer = observer
         self.wake = wake
-        self.aftermath = Aftermath(observer: observer, wake: wake, clock: clock)
+        self.aftermath = Aftermath(store: store, observer: observer, wake: wake, clock: clock)
         let nextLook = NextLook(clock: clock)
         self.nextLook = nextLook
         wake.connect(watcher: { time in nextLook.bring(forwardTo: time) })
@@ -105,6 +105,7 @@ public final class Maintenance: Service, Sendable {
             }
             let written = try await store.settle(settlements)
             await follow(transitions.filter { written.contains($0.key) }.map(\.value))
+            await aftermath.tell(of: written.subtracting(transitions.keys))
             if written.isEmpty { return false }
         }
     }
@@ -137,7 +138,7 @@ public final class Maintenance: Service, Sendable {
                 }
                 guard case .applied(let changed) = try await store.apply(transition.change, to: delivery, audit: nil) else { continue }
                 moved += 1
-                aftermath.follow(changed, transition.change)
+                await aftermath.followAlone(changed, transition.change)
             }
             if moved == 0 { return }
         }

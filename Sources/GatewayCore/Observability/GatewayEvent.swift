@@ -5,7 +5,7 @@ public import GatewayModel
 public enum GatewayEvent: Sendable {
     case accepted([Delivery])
     case claimed(ChannelName, count: Int)
-    case attempted(ChannelName, AttemptOutcome, DeliveryFailure?, took: Duration)
+    case attempted(Delivery, AttemptOutcome, DeliveryFailure?, took: Duration)
     /// A delivery came to stand in another way: by a try, a report or a person.
     case changed(Delivery)
     /// The lease was no longer ours; the result was dropped, the journal of its new holder counts.

@@ -35,11 +35,12 @@ public struct LogObserver: DeliveryObserver {
                     "organization": "\(suppression.organizationID)", "channel": "\(suppression.endpoint.channel)",
                     "reason": "\(suppression.reason.rawValue)", "address": "\(hasher.hash(suppression.endpoint.address))",
                 ])
-        case .attempted(let channel, let outcome, let failure, let took):
+        case .attempted(let delivery, let outcome, let failure, let took):
             let level: Logger.Level = failure == nil ? .debug : .info
             guard logger.logLevel <= level else { return }
             var metadata: Logger.Metadata = [
-                "channel": "\(channel)", "outcome": "\(outcome.rawValue)", "seconds": "\(took.inSeconds)",
+                "delivery": "\(delivery.id)", "organization": "\(delivery.organizationID)", "channel": "\(delivery.endpoint.channel)",
+                "outcome": "\(outcome.rawValue)", "seconds": "\(took.inSeconds)",
             ]
             if let failure {
                 metadata["class"] = "\(failure.errorClass.rawValue)"

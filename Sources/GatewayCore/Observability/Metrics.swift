@@ -54,7 +54,8 @@ public final class Metrics: DeliveryObserver, Sendable {
                 for delivery in deliveries { snapshot.accepted[delivery.endpoint.channel, default: 0] += 1 }
             }
         case .claimed(let channel, let count): snapshotNow.withLock { $0.claimed[channel, default: 0] += count }
-        case .attempted(let channel, let outcome, _, let took):
+        case .attempted(let delivery, let outcome, _, let took):
+            let channel = delivery.endpoint.channel
             let now = clock.now
             snapshotNow.withLock { snapshot in
                 snapshot.attempts[AttemptKey(channel: channel, outcome: outcome), default: 0] += 1

@@ -15,7 +15,7 @@ public struct DeliveryControl: Sendable {
         self.store = store
         self.channels = channels
         self.clock = clock
-        self.aftermath = Aftermath(observer: observer, wake: wake, clock: clock)
+        self.aftermath = Aftermath(store: store, observer: observer, wake: wake, clock: clock)
     }
 
     public enum Answer: Hashable, Sendable {
@@ -79,7 +79,7 @@ public struct DeliveryControl: Sendable {
                     after: ["status": .string(transition.change.state.rawValue)])
                 switch try await store.apply(transition.change, to: delivery, audit: audit) {
                 case .applied(let changed):
-                    aftermath.follow(changed, transition.change)
+                    await aftermath.followAlone(changed, transition.change)
                     return .done(changed)
                 case .notFound: return .notFound
                 case .stale: continue

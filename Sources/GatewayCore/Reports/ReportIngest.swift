@@ -18,7 +18,7 @@ public struct ReportIngest: Sendable {
         self.gate = gate
         self.channels = channels
         self.clock = clock
-        self.aftermath = Aftermath(observer: observer, wake: wake, clock: clock)
+        self.aftermath = Aftermath(store: store, observer: observer, wake: wake, clock: clock)
         self.retry = StoreRetry(clock: clock, observer: observer)
     }
 
@@ -57,7 +57,7 @@ public struct ReportIngest: Sendable {
             // First the address: the change of the delivery is the sign that all of the report was applied.
             if let proposal = transition.suppression { try await gate.suppress(proposal, for: delivery) }
             switch try await store.apply(transition.change, to: delivery, audit: nil) {
-            case .applied(let changed): return aftermath.follow(changed, transition.change)
+            case .applied(let changed): return await aftermath.followAlone(changed, transition.change)
             case .notFound: return
             case .stale: continue
             }

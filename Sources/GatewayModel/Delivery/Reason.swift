@@ -31,6 +31,7 @@ public enum Reason: String, Hashable, Sendable, CaseIterable {
     case templateInvalid = "template_invalid"
     case tooLarge = "too_large"
     case cancelledByUser = "cancelled_by_user"
+    case resolvedByUser = "resolved_by_user"
     case channelPaused = "channel_paused"
     case answerLost = "answer_lost"
     case erased

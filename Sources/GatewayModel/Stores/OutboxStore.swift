@@ -23,7 +23,8 @@ public protocol OutboxClaiming: Sendable {
     func renew(_ leases: [LeaseReference], until: Timestamp) async throws(StoreError) -> Set<DeliveryID>
 
     /// Ends claims, each by itself: writes the change and the attempt, and clears the lease; returns the deliveries for which the token
-    /// was still the current one. Each returned settlement is written wholly; the others not at all.
+    /// was still the current one, and with them those that stood by for these and were activated or cancelled thereby. Each returned
+    /// settlement is written wholly; the others not at all.
     func settle(_ settlements: [Settlement]) async throws(StoreError) -> Set<DeliveryID>
 
     /// Gives claims back unused: clears the lease, takes the claim off `claimCount`, and moves the due time where `dueAt` is given.

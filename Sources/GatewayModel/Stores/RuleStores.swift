@@ -27,7 +27,7 @@ public protocol WorkflowStore: Sendable {
 
     func lead(_ id: LeadID, organizationID: OrganizationID) async throws(StoreError) -> Lead?
     /// Makes a lead known; a missing value does not overwrite a known one.
-    func setLead(_ lead: Lead, organizationID: OrganizationID) async throws(StoreError)
+    func setLead(_ lead: Lead, organizationID: OrganizationID, audit: AuditEntry?) async throws(StoreError)
 }
 
 public protocol QuoteStore: Sendable {

@@ -35,18 +35,18 @@ struct Dependents: Sendable {
     /// Does to others what these endings mean, in the transaction that writes the endings, with what comes next or the commit.
     ///
     /// - Parameter lanes: Those of the deliveries themselves.
-    /// - Returns: Whether there were any others.
+    /// - Returns: Who stood by for them, and whether there were any others at all.
     @discardableResult
     static func follow(
         _ endings: [Ending], lanes: Set<Lane>, in transaction: inout PostgresTransaction
-    ) async throws(PostgresError) -> Bool {
+    ) async throws(PostgresError) -> (standingBy: [DeliveryID], hasOthers: Bool) {
         let endings = endings.filter { $0.effect != .none }
         let waiting = endings.isEmpty ? [] : try await transaction.run(standingBy(for: endings))
         let all = lanes.union(waiting.compactMap(\.lane))
         if !all.isEmpty { transaction.later(Lanes.lock(all)) }
         change(waiting, in: &transaction)
         if !all.isEmpty { transaction.later(Lanes.advance(all)) }
-        return !all.isEmpty || !waiting.isEmpty
+        return (waiting.map(\.id), !all.isEmpty || !waiting.isEmpty)
     }
 
     /// Cancels or activates what still waits; the lanes have to be locked before.

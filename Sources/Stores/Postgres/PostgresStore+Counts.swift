@@ -139,6 +139,9 @@ enum Counting {
                     WHERE o.channel = channel.name AND NOT ready AND due_at < 9223372036854775807 AND due_at <= $2
                         AND ($1 IS NULL OR organization_id = $1)
                 ) waiting
+                UNION ALL
+                SELECT due_at FROM gateway.outbox
+                WHERE lease_token IS NOT NULL AND due_at <= $2 AND ($1 IS NULL OR organization_id = $1)
             ) oldest
             """)
 

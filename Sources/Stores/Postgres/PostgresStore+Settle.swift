@@ -16,6 +16,7 @@ extension PostgresStore {
             let round = try await settle(batch, days: days, seesToOthers: seesToOthers)
             dispatch.note(days: Set(round.rows.map(\.day)), at: now)
             if seesToOthers { dispatch.expectsDependents = round.hasOthers }
+            settled.formUnion(round.standingBy)
             var unwritten: Set<DeliveryID> = []
             for row in round.rows { if row.isWritten { settled.insert(row.id) } else { unwritten.insert(row.id) } }
             if round.wasInDoubt {
@@ -32,19 +33,20 @@ extension PostgresStore {
     private struct Round: Sendable {
         var rows: [SettledRow]
         var wasInDoubt: Bool
-        var hasOthers: Bool
+        var standingBy: [DeliveryID] = []
+        var hasOthers = false
     }
 
     private func settle(_ settlements: [Settlement], days: Set<Day>, seesToOthers: Bool) async throws(StoreError) -> Round {
         let statement = SettleStatements.settle(settlements, days: days, all: seesToOthers)
         let round = try await writeResolvingDoubt(over: workers) { pool, isSecondTry async throws(PostgresError) in
             guard seesToOthers else {
-                return Round(rows: try await pool.run(statement, retry: .onConflict), wasInDoubt: isSecondTry, hasOthers: false)
+                return Round(rows: try await pool.run(statement, retry: .onConflict), wasInDoubt: isSecondTry)
             }
             return try await pool.withTransaction(retry: .onConflict) { transaction throws(PostgresError) in
                 let rows = try await transaction.run(statement)
-                let hasOthers = try await Self.follow(rows, settlements, in: &transaction)
-                return .commit(Round(rows: rows, wasInDoubt: isSecondTry, hasOthers: hasOthers))
+                let (standingBy, hasOthers) = try await Self.follow(rows, settlements, in: &transaction)
+                return .commit(Round(rows: rows, wasInDoubt: isSecondTry, standingBy: standingBy, hasOthers: hasOthers))
             }
         }
         noteWaiting(round.rows, settlements)
@@ -54,7 +56,7 @@ extension PostgresStore {
 
     private static func follow(
         _ rows: [SettledRow], _ settlements: [Settlement], in transaction: inout PostgresTransaction
-    ) async throws(PostgresError) -> Bool {
+    ) async throws(PostgresError) -> (standingBy: [DeliveryID], hasOthers: Bool) {
         let changes = Dictionary(settlements.map { ($0.deliveryID, $0.change) }) { first, _ in first }
         let written = rows.filter(\.isWritten)
         let endings = written.compactMap { row in

@@ -112,9 +112,9 @@ extension PostgresStore: WorkflowStore {
         return found ?? nil
     }
 
-    public func setLead(_ lead: Lead, organizationID: OrganizationID) async throws(StoreError) {
+    public func setLead(_ lead: Lead, organizationID: OrganizationID, audit: AuditEntry?) async throws(StoreError) {
         _ = try await writeWorkflows { pool async throws(PostgresError) in
-            try await pool.run(WorkflowRows.remember(lead, of: organizationID), retry: .onConflict)
+            try await pool.run(all: [WorkflowRows.remember(lead, of: organizationID)] + .recording(audit), retry: .onConflict)
         }
     }
 

@@ -114,7 +114,7 @@ extension SQLiteConnection {
         for channel in counts.states.keys {
             try each(
                 """
-                SELECT due_at FROM outbox \(Self.of(organizationID, "channel = ? AND due_at <= ? AND lease_token IS NULL")) ORDER BY due_at LIMIT 1
+                SELECT due_at FROM outbox \(Self.of(organizationID, "channel = ? AND due_at <= ?")) ORDER BY due_at LIMIT 1
                 """, organizationID, channel, now
             ) { row throws(StoreError) in
                 let due = try row.read(Timestamp.self)

@@ -5,14 +5,15 @@ extension SQLiteStore {
     public func settle(_ settlements: [Settlement]) async throws(StoreError) -> Set<DeliveryID> {
         try await writer.write(weight: settlements.count * 512) { connection throws(StoreError) in
             var settled: Set<DeliveryID> = []
-            for settlement in settlements where try connection.settle(settlement) { settled.insert(settlement.deliveryID) }
+            for settlement in settlements { settled.formUnion(try connection.settle(settlement)) }
             return settled
         }
     }
 }
 
 extension SQLiteConnection {
-    fileprivate func settle(_ settlement: Settlement) throws(StoreError) -> Bool {
+    /// The delivery and what changed with it; nothing when its lease was lost.
+    fileprivate func settle(_ settlement: Settlement) throws(StoreError) -> [DeliveryID] {
         let held = try first(
             """
             SELECT o.delivery, o.organization_id, o.ordering_key FROM deliveries d JOIN outbox o ON o.delivery = d.number
@@ -21,7 +22,7 @@ extension SQLiteConnection {
         ) { row throws(StoreError) in
             (number: try row.read(Int64.self), lane: OrderingLane(organizationID: try row.read(), key: try row.read()))
         }
-        guard let held else { return false }
+        guard let held else { return [] }
         try write(settlement.change, to: held.number)
         if settlement.change.state == .pending {
             try run(
@@ -35,8 +36,8 @@ extension SQLiteConnection {
         }
         if let attempt = settlement.attempt { try append(attempt, to: held.number) }
         try advance(held.lane)
-        try take(settlement.change.fallback, of: settlement.deliveryID, at: settlement.change.updatedAt)
-        return true
+        return [settlement.deliveryID]
+            + (try take(settlement.change.fallback, of: settlement.deliveryID, at: settlement.change.updatedAt))
     }
 
     /// Writes what a change says into the delivery's own row; its place in the queue is the caller's to see to.
@@ -61,9 +62,10 @@ extension SQLiteConnection {
             attempt.providerMessageID)
     }
 
-    /// Does to the deliveries that stand by for `id` what its end means for them.
-    func take(_ effect: FallbackEffect, of id: DeliveryID, at now: Timestamp) throws(StoreError) {
-        guard effect != .none else { return }
+    /// Does to the deliveries that stand by for `id` what its end means for them, and answers which changed.
+    @discardableResult
+    func take(_ effect: FallbackEffect, of id: DeliveryID, at now: Timestamp) throws(StoreError) -> [DeliveryID] {
+        guard effect != .none else { return [] }
         let waiting = try all(
             """
             SELECT d.number, d.id, o.due_at FROM deliveries d JOIN outbox o ON o.delivery = d.number
@@ -72,13 +74,18 @@ extension SQLiteConnection {
         ) { row throws(StoreError) in
             (number: try row.read(Int64.self), id: try row.read(DeliveryID.self), dueAt: try row.read(Timestamp.self))
         }
+        var changed: [DeliveryID] = []
         for one in waiting {
             switch effect {
             case .none: break
-            case .activate: if one.dueAt > now { try activate(one.number, at: now) }
-            case .cancel: try cancelSuperseded(one.number, id: one.id, at: now)
+            case .activate where one.dueAt <= now: break
+            case .activate:
+                try activate(one.number, at: now)
+                changed.append(one.id)
+            case .cancel: changed += try cancelSuperseded(one.number, id: one.id, at: now)
             }
         }
+        return changed
     }
 
     private func activate(_ number: Int64, at now: Timestamp) throws(StoreError) {
@@ -91,8 +98,9 @@ extension SQLiteConnection {
         try lane.map { lane throws(StoreError) in try advance(lane) }
     }
 
-    /// Cancels a pending delivery that is not needed any more, and what stands by for it.
-    func cancelSuperseded(_ number: Int64, id: DeliveryID, at now: Timestamp) throws(StoreError) {
+    /// Cancels a pending delivery that is not needed any more, and what stands by for it; answers all of them.
+    @discardableResult
+    func cancelSuperseded(_ number: Int64, id: DeliveryID, at now: Timestamp) throws(StoreError) -> [DeliveryID] {
         try run(
             """
             UPDATE deliveries
@@ -104,6 +112,6 @@ extension SQLiteConnection {
             row throws(StoreError) in OrderingLane(organizationID: try row.read(), key: try row.read())
         }
         try lane.map { lane throws(StoreError) in try advance(lane) }
-        try take(.cancel, of: id, at: now)
+        return [id] + (try take(.cancel, of: id, at: now))
     }
 }

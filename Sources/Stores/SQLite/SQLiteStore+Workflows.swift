@@ -62,8 +62,11 @@ extension SQLiteStore: WorkflowStore {
         }
     }
 
-    public func setLead(_ lead: Lead, organizationID: OrganizationID) async throws(StoreError) {
-        try await writer.write { connection throws(StoreError) in try connection.remember(lead, of: organizationID) }
+    public func setLead(_ lead: Lead, organizationID: OrganizationID, audit: AuditEntry?) async throws(StoreError) {
+        try await writer.write { connection throws(StoreError) in
+            try connection.remember(lead, of: organizationID)
+            try connection.record(audit)
+        }
     }
 }
 

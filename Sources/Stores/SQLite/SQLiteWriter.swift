@@ -49,7 +49,12 @@ final class SQLiteWriter: Sendable {
         var isRunning = false
         var isClosed = false
         var transactions = 0
+        /// Whether somebody waits for quiet, to empty the log.
+        var awaitsQuiet = false
     }
+
+    /// After so long without a transaction the log is emptied, which would otherwise keep the size that a burst gave it.
+    private static let quiet = Duration.seconds(5)
 
     private static let mostJobs = 512
     private static let mostBytes = 4 << 20
@@ -109,6 +114,33 @@ final class SQLiteWriter: Sendable {
 
     private func drain() {
         while let jobs = next() { run(jobs) }
+        let isFirst = state.withLock { state in
+            defer { state.awaitsQuiet = true }
+            return !state.awaitsQuiet && !state.isClosed
+        }
+        if isFirst { Task { [weak self] in await Self.awaitQuiet(of: { self }) } }
+    }
+
+    private static func awaitQuiet(of writer: () -> SQLiteWriter?) async {
+        var seen = -1
+        while true {
+            guard let before = writer()?.transactions, before != seen else { break }
+            seen = before
+            do { try await Task.sleep(for: quiet) } catch { return }
+        }
+        writer()?.emptyLog()
+    }
+
+    private func emptyLog() {
+        state.withLock { state in
+            state.awaitsQuiet = false
+            if state.isClosed { return }
+            // Handed over under the lock, so that it stands before the end.
+            queue.asyncWriteWithoutTransaction { [connection] _ in
+                // What fails here is done by the next write, or at the end.
+                try? connection.script("PRAGMA wal_checkpoint(TRUNCATE)")
+            }
+        }
     }
 
     private func next() -> [Job]? {

@@ -38,8 +38,9 @@ extension InMemoryStore: OutboxWriting, OutboxClaiming {
                 row.delivery.apply(settlement.change)
                 if let attempt = settlement.attempt { row.attempts.append(attempt) }
                 tables.rows[settlement.deliveryID] = row
-                tables.take(settlement.change.fallback, of: settlement.deliveryID, at: settlement.change.updatedAt)
                 settled.insert(settlement.deliveryID)
+                settled.formUnion(
+                    tables.take(settlement.change.fallback, of: settlement.deliveryID, at: settlement.change.updatedAt))
             }
             return settled
         }
@@ -189,7 +190,9 @@ extension InMemoryTables {
         return changed
     }
 
-    mutating func take(_ effect: FallbackEffect, of id: DeliveryID, at now: Timestamp) {
+    @discardableResult
+    mutating func take(_ effect: FallbackEffect, of id: DeliveryID, at now: Timestamp) -> [DeliveryID] {
+        var changed: [DeliveryID] = []
         for var row in pending({ $0.delivery.fallbackOf == id && $0.delivery.lease == nil }) {
             switch effect {
             case .none: break
@@ -200,13 +203,16 @@ extension InMemoryTables {
                 row.delivery.updatedAt = now
                 row.delivery.revision += 1
                 rows[row.delivery.id] = row
-            case .cancel: cancelSuperseded(row.delivery.id, at: now)
+                changed.append(row.delivery.id)
+            case .cancel: changed += cancelSuperseded(row.delivery.id, at: now)
             }
         }
+        return changed
     }
 
-    mutating func cancelSuperseded(_ id: DeliveryID, at now: Timestamp) {
-        guard var row = rows[id] else { return }
+    @discardableResult
+    mutating func cancelSuperseded(_ id: DeliveryID, at now: Timestamp) -> [DeliveryID] {
+        guard var row = rows[id] else { return [] }
         row.delivery.state = .cancelled
         row.delivery.reason = .superseded
         row.delivery.lease = nil
@@ -214,6 +220,6 @@ extension InMemoryTables {
         row.delivery.updatedAt = now
         row.delivery.revision += 1
         rows[id] = row
-        take(.cancel, of: id, at: now)
+        return [id] + take(.cancel, of: id, at: now)
     }
 }

@@ -40,12 +40,11 @@ extension InMemoryStore: OutboxReading, DeliveryChanging, StoreMaintaining {
                 counts.states[delivery.endpoint.channel, default: [:]][delivery.state, default: 0] += 1
                 if let trigger = delivery.trigger { counts.triggers[trigger, default: [:]][delivery.state, default: 0] += 1 }
                 guard delivery.state == .pending else { continue }
+                if delivery.dueAt <= now { counts.oldestDue = min(counts.oldestDue ?? delivery.dueAt, delivery.dueAt) }
                 if let lease = delivery.lease {
                     if lease.until > now { counts.processing[delivery.endpoint.channel, default: 0] += 1 }
                 } else if delivery.dueAt > now {
                     counts.scheduled[delivery.endpoint.channel, default: 0] += 1
-                } else {
-                    counts.oldestDue = min(counts.oldestDue ?? delivery.dueAt, delivery.dueAt)
                 }
             }
             return counts

@@ -91,8 +91,11 @@ extension InMemoryStore: SuppressionStore, WorkflowStore, OrganizationStore {
         try read { $0.leads[.init(organizationID: organizationID, text: id.text)] }
     }
 
-    public func setLead(_ lead: Lead, organizationID: OrganizationID) async throws(StoreError) {
-        try write { $0.remember(lead, of: organizationID) }
+    public func setLead(_ lead: Lead, organizationID: OrganizationID, audit: AuditEntry?) async throws(StoreError) {
+        try write { tables in
+            tables.remember(lead, of: organizationID)
+            tables.record(audit)
+        }
     }
 
     public func createOrganization(_ organization: Organization, seed: WorkflowSeed?, audit: AuditEntry?) async throws(StoreError) -> Bool {

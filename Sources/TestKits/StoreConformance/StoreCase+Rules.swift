@@ -100,8 +100,8 @@ extension StoreCase {
             },
             StoreCase("what is known of a lead is not forgotten") { trial in
                 let id = try require(LeadID("l-1"), "a lead id")
-                try await trial.store.setLead(Lead(id: id, source: "web", serviceType: "roof"), organizationID: .first)
-                try await trial.store.setLead(Lead(id: id, source: "phone", pipelineStage: "new"), organizationID: .first)
+                try await trial.store.setLead(Lead(id: id, source: "web", serviceType: "roof"), organizationID: .first, audit: nil)
+                try await trial.store.setLead(Lead(id: id, source: "phone", pipelineStage: "new"), organizationID: .first, audit: nil)
                 try expectEqual(
                     try await trial.store.lead(id, organizationID: .first),
                     Lead(id: id, source: "phone", serviceType: "roof", pipelineStage: "new"), "missing values leave known ones")

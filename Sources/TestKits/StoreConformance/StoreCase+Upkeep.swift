@@ -117,9 +117,10 @@ extension StoreCase {
                 try expectEqual(counts.scheduled, [.email: 1], "scheduled")
                 try expectEqual(counts.processing, [.email: 1], "processing")
                 try expectEqual(counts.triggers, ["quote_sent": [.pending: 1]], "by trigger")
-                try expectEqual(counts.oldestDue, trial.at(3), "due longest")
+                try expectEqual(counts.oldestDue, trial.at(0), "due longest, though it is in progress")
                 let theirs = try await trial.store.counts(at: trial.at(10), organizationID: .second)
                 try expectEqual(theirs.accepted, 1, "an organization's own")
+                try expectEqual(theirs.oldestDue, trial.at(3), "and due longest")
                 try expectEqual(theirs.states, [.email: [.pending: 1]], "and nothing else")
                 try expectEqual(theirs.processing, [:], "nor in progress")
             },

@@ -48,28 +48,35 @@ extension Decision {
         return "Its \(told.count) deliveries: " + counts.map { "\($0.count) \($0.words)" }.joined(separator: "; ") + "."
     }
 
-    /// What would have had to be otherwise for something to be sent.
+    /// What would have had to be otherwise for something to be sent. Where more than this one thing decides, it is not promised.
     var counterfactual: Explanation.Counterfactual? {
         guard let channel, let audience, let place else { return nil }
         let person = audience == .internal || audience == .custom ? "the step" : audience.noun
         let verb = person == "the step" ? "named" : "had"
         let change: String
+        var outcome = "the \(place) would have been sent"
         switch reason {
         case .missingEmail: change = "\(person) \(verb) an e-mail address"
         case .missingPhone: change = "\(person) \(verb) a phone number"
         case .missingEndpoint: change = "the step named an endpoint"
-        case .ruleDisabled: change = "a step for \(trigger) on \(channel) were enabled"
-        case .ruleNotFound where outcome == .none: change = "the workflow had an enabled step for \(trigger) on \(channel)"
-        case .workflowCleared: change = "the lead's override were removed"
+        case .ruleDisabled:
+            change = "a step for \(trigger) on \(channel) were enabled"
+            outcome = "the \(place) would have been planned by it, with its recipients and its text"
+        case .ruleNotFound where self.outcome == .none:
+            change = "the workflow had an enabled step for \(trigger) on \(channel)"
+            outcome = "the \(place) would have been planned by it, with its recipients and its text"
+        case .workflowCleared:
+            change = "the lead's override were removed"
+            outcome = "the lead's workflow would have decided about the \(place)"
         case .optedOut: change = "\(audience == .lead ? "the lead" : "the recipient") had not opted out"
         case .addressSuppressed: change = "the address were not suppressed"
         case .invalidAddress: change = "the address were valid"
-        case .renderFailed where outcome == .none: change = "the step's template named only known variables"
+        case .renderFailed where self.outcome == .none: change = "the step's text could be rendered, and carried by the channel"
         case .emptyContent: change = "the step's text were not blank"
         case .channelNotConfigured: change = "the channel were configured"
         default: return nil
         }
-        return Explanation.Counterfactual(change: change, outcome: "the \(place) would have been sent")
+        return Explanation.Counterfactual(change: change, outcome: outcome)
     }
 
     /// The channel, whom it is to reach, and at which trigger; nil for a decision about a whole event.

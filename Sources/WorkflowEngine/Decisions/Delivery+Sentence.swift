@@ -16,6 +16,7 @@ extension Delivery {
         switch state {
         case .succeeded:
             let reported = confirmation.map { " and reported \($0.rawValue)" } ?? ""
+            if reason == .resolvedByUser { return "\(name) counts as delivered\(afterTries)\(reported): \(Reason.resolvedByUser.words)." }
             return "\(name) was accepted by the provider\(afterTries)\(reported)."
         case .failed:
             let moment = recordedAttempts == 0 && attemptCount == 0 ? " before any try" : afterTries
@@ -43,7 +44,9 @@ extension Delivery {
     func standing(at now: Timestamp) -> String {
         let because = reason.map { " (\($0.words))" } ?? ""
         return switch shownState(at: now) {
-        case .succeeded: "accepted by the provider" + (confirmation.map { " and reported \($0.rawValue)" } ?? "")
+        case .succeeded:
+            (reason == .resolvedByUser ? "counted as delivered" : "accepted by the provider")
+                + (confirmation.map { " and reported \($0.rawValue)" } ?? "")
         case .failed: "failed\(because)"
         case .suppressed: "held back\(because)"
         case .cancelled: "cancelled\(because)"

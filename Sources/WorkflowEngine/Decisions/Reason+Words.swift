@@ -32,6 +32,7 @@ extension Reason {
         case .templateInvalid: "the provider's template does not fit"
         case .tooLarge: "it is too large"
         case .cancelledByUser: "a person cancelled it"
+        case .resolvedByUser: "a person said that it arrived"
         case .channelPaused: "the channel's account is paused"
         case .undecodable: "its stored form cannot be read"
         case .answerLost: "the provider's answer was lost"

@@ -75,12 +75,15 @@ private struct Planning {
             record(place, .none, .channelNotConfigured, step: step)
             return true
         }
-        let recipients = Recipients.normalize(addresses(of: step, kind: channel.descriptor.addressKind))
-        guard !recipients.isEmpty else {
-            record(place, .none, missing(channel.descriptor.addressKind), step: step)
+        let kind = channel.descriptor.addressKind
+        let named = Recipients.normalize(addresses(of: step, kind: kind))
+        guard !named.isEmpty else {
+            record(place, .none, missing(kind), step: step)
             return true
         }
-        if channel.descriptor.addressKind == .phone, step.audience == .lead, !input.isOptedIn {
+        // It is the lead who opted out, by whatever step the lead is reached; nobody else did.
+        let recipients = kind == .phone && !input.isOptedIn ? named.filter { !isLeads($0, on: channel) } : named
+        guard !recipients.isEmpty else {
             record(place, .suppressed, .optedOut, step: step)
             return true
         }
@@ -177,6 +180,14 @@ private struct Planning {
             }
         }
         return addresses.compactMap { $0 }
+    }
+
+    /// Whether the lead is reached at an address, however it is written.
+    private func isLeads(_ address: String, on channel: Channel) -> Bool {
+        guard let own = input.lead.address(channel.descriptor.addressKind) else { return false }
+        if Recipients.normalize([own]).contains(address) { return true }
+        guard let lead = try? channel.endpoint(from: own) else { return false }
+        return (try? channel.endpoint(from: address)) == lead
     }
 
     private func missing(_ kind: AddressKind) -> Reason {

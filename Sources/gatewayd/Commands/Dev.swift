@@ -16,6 +16,10 @@ struct Dev: AsyncParsableCommand {
     @Option(help: "Where the store and its keys are kept.") var data: String = ".gatewayd/dev"
     @Flag(name: .customLong("no-demo"), help: "Without the quote that is sent and accepted at the start.") var isQuiet = false
 
+    func validate() throws {
+        guard (0...65_535).contains(port) else { throw ValidationError("--port must be between 0 and 65535.") }
+    }
+
     func run() async throws {
         var logger = Logger(label: "gatewayd", factory: { StreamLogHandler.standardError(label: $0) })
         logger.logLevel = .warning

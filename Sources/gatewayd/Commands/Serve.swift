@@ -24,6 +24,7 @@ struct Serve: AsyncParsableCommand {
         }
         let configuration = try configurationOption.load()
         let logger = logOption.logger()
+        if let fault = configuration.linkFault { logger.warning("\(fault)") }
         let runtime: GatewayRuntime
         do {
             runtime = try await GatewayRuntime(

@@ -120,6 +120,23 @@ import WorkflowEngine
         #expect(answers(self.plan([step()], isOptedIn: false)).first == "email lead enqueued rule_enabled")
     }
 
+    @Test("case 30: who opted out is not reached by another step either, and others are") func optedOutRecipients() {
+        let lead = RecipientConfig(includeLeadContact: true)
+        let both = RecipientConfig(includeLeadContact: true, customPhones: ["+31687654321", " 06 1234 5678 "])
+        func whatsapp(_ audience: Audience, _ recipients: RecipientConfig) -> Plan {
+            var step = step(DecisionTable.quoteSent, .whatsapp, audience)
+            step.recipients = recipients
+            return plan([step], phone: "+31612345678", isOptedIn: false)
+        }
+        for audience in [Audience.custom, .lead] {
+            #expect(answers(whatsapp(audience, lead)).contains("whatsapp \(audience) suppressed opted_out"))
+            let plan = whatsapp(audience, both)
+            #expect(answers(plan).contains("whatsapp \(audience) enqueued rule_enabled"))
+            let phones = deliveries(plan).filter { $0.endpoint.channel == .whatsapp }.map(\.endpoint.address)
+            #expect(phones == ["+31687654321"], "however the lead's own is written")
+        }
+    }
+
     @Test("case 30: a suppressed endpoint at planning") func gated() {
         let plan = plan([step(), step(DecisionTable.quoteSent, .whatsapp)])
         var messages = plan.messages
