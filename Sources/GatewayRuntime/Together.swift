@@ -19,7 +19,8 @@ struct Together: Service, CustomStringConvertible {
                     if !Task.isShuttingDownGracefully, !Task.isCancelled { throw EndedByItself(description: "\(service) ended by itself") }
                 }
             }
-            try await group.waitForAll()
+            // Ends them all with the first error, which `waitForAll` would keep until they have ended.
+            for try await _ in group {}
         }
     }
 }
