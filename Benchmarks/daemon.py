@@ -1,4 +1,5 @@
 """The daemon as a process, and what is measured of it on any store."""
+import contextlib
 import json
 import os
 import pathlib
@@ -124,8 +125,17 @@ def drain(daemon, channel, message, count, server=None):
     return intake, count / took, cpu / count * 1000, peak, statements / count, wal
 
 
-def latency(daemon, message, count):
+def latency(daemon, message, count, beside=contextlib.nullcontext):
+    """Milliseconds from acceptance to the provider's answer; `beside` is what else goes on meanwhile, once the daemon serves."""
     daemon.start()
+    with beside():
+        times = answer_times(daemon, message, count)
+    daemon.stop()
+    times.sort()
+    return times[len(times) // 2], times[int(len(times) * 0.99)]
+
+
+def answer_times(daemon, message, count):
     ids = []
     for _ in range(count):
         begin = time.perf_counter()
@@ -138,9 +148,7 @@ def latency(daemon, message, count):
         stamps = [detail["createdAt"], detail["attempts"][0]["endedAt"]]
         seconds = [time.mktime(time.strptime(stamp[:19], "%Y-%m-%dT%H:%M:%S")) + float(stamp[19:23]) for stamp in stamps]
         times.append((seconds[1] - seconds[0]) * 1000)
-    daemon.stop()
-    times.sort()
-    return times[len(times) // 2], times[int(len(times) * 0.99)]
+    return times
 
 
 def idle(daemon, message):

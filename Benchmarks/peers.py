@@ -1,7 +1,9 @@
 """What the daemon is measured beside: sinks that take what it sends, and what they bear by themselves."""
+import contextlib
 import json
 import os
 import pathlib
+import signal
 import socket
 import subprocess
 import sys
@@ -53,6 +55,15 @@ class Nginx:
 
 
 class MailSink:
+    @contextlib.contextmanager
+    def hanging(self):
+        """Keeps its connections, and answers nothing."""
+        self.process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self.process.send_signal(signal.SIGCONT)
+
     def __init__(self):
         self.port = free_port()
         user = ["-u", "nobody"] if os.getuid() == 0 else []

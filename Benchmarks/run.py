@@ -5,18 +5,19 @@ machine with the daemon, so read every figure beside its neighbours, and every d
 GATEWAYD_BENCH_LARGE=1 the backlogs on PostgreSQL go up to ten million.
 """
 import argparse
+import contextlib
 import os
 import pathlib
 import shutil
 import tempfile
 
 import shared
-from daemon import Daemon, drain, idle, latency, single_calls
+from daemon import Daemon, drain, enqueue, idle, latency, single_calls
 from peers import MailSink, Nginx, raw_http, raw_mail, sync_milliseconds
 from postgres import Server
 
 
-def measure(daemon, messages, raw, count, server=None):
+def measure(daemon, messages, raw, count, sink, server=None):
     """What is measured alike on every store."""
     for name, message in messages.items():
         intake, rate, cpu, peak, statements, wal = drain(daemon, name, message, count, server)
@@ -28,6 +29,15 @@ def measure(daemon, messages, raw, count, server=None):
         print(f"intake   {single_calls(daemon, messages['webhook'], 5):7.0f} calls/s of one message, 32 connections", flush=True)
     p50, p99 = latency(daemon, messages["webhook"], 250)
     print(f"latency  call to answered, 50/s: p50 {p50:.1f} ms, p99 {p99:.1f} ms", flush=True)
+
+    @contextlib.contextmanager
+    def hung_mail():
+        with sink.hanging():
+            enqueue(daemon, messages["email"], 500)
+            yield
+
+    hung50, hung99 = latency(daemon, messages["webhook"], 250, beside=hung_mail)
+    print(f"         the same beside 500 mails to a server that hangs: p50 {hung50:.1f} ms ({hung50 / p50:.2f}), p99 {hung99:.1f} ms", flush=True)
     print(f"idle     with 10,000 messages scheduled: {idle(daemon, messages['webhook']):.2f} % of a core", flush=True)
 
 
@@ -52,7 +62,7 @@ def main():
             print("\nSQLite", flush=True)
             daemon = Daemon(options.gatewayd, folder, f"sqlite:{folder}/bench.db", sink.port)
             endings.append(daemon.end)
-            measure(daemon, messages, raw, options.count)
+            measure(daemon, messages, raw, options.count, sink)
         if options.store != "sqlite":
             print("\nPostgreSQL", flush=True)
             server = Server(folder)
@@ -61,7 +71,7 @@ def main():
             other = Daemon(options.gatewayd, folder, server.url, sink.port, beside=daemon)
             tidy = Daemon(options.gatewayd, folder, server.url, sink.port, beside=daemon, retention="1d")
             endings += [daemon.end, other.end, tidy.end]
-            measure(daemon, messages, raw, options.count, server)
+            measure(daemon, messages, raw, options.count, sink, server)
             largest = 10_000_000 if os.environ.get("GATEWAYD_BENCH_LARGE") == "1" else 1_000_000
             shared.measure(server, daemon, other, tidy, options.store_bench, messages["webhook"], largest)
     finally:

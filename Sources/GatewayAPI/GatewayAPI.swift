@@ -4,6 +4,7 @@ import HTTPTypes
 public import Hummingbird
 public import Logging
 import NIOCore
+import QuoteBridge
 public import ServiceLifecycle
 
 /// The gateway's HTTP side: every call of the document, the console, and what probes ask for.
@@ -23,7 +24,8 @@ public struct GatewayAPI: Sendable {
         self.logger = logger
         var verifier: TokenVerifier?
         if let jwt = configuration.jwt { verifier = try await TokenVerifier(jwt) }
-        authenticator = Authenticator(store: services.store, verifier: verifier, clock: services.clock)
+        authenticator = Authenticator(
+            store: services.store, spool: services.bridge.spool, verifier: verifier, clock: services.clock)
         clients = try ClientAddress(trustedProxies: configuration.trustedProxies)
         limits = CallLimits(configuration.limits)
         streams = StreamPlaces(configuration.limits)

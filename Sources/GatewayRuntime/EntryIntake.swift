@@ -123,7 +123,8 @@ struct EntryIntake: Service, CustomStringConvertible {
         guard let trigger = body["type"]?.stringValue.flatMap(StoredEvent.trigger(ofType:)) else { return "its type is unknown" }
         let event: QuoteEvent
         do { event = try QuoteEvent(body, trigger: trigger, leavesOut: true) } catch { throw .invalid(error) }
-        _ = try await bridge.publish(event, organizationID: organizationID)
+        // Should the store go away meanwhile, the entry waits in it.
+        _ = try await bridge.publishToStore(event, organizationID: organizationID)
         return nil
     }
 

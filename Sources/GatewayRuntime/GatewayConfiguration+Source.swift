@@ -40,6 +40,7 @@ extension GatewayConfiguration {
         readDispatch(&source)
         readChannels(&source, retry: retry, installed: installed)
         readQuotes(&source)
+        spool = SpoolSection(&source)
         limits.publicUnknownTokensPerMinute =
             source.int("limits.publicUnknownTokensPerMinute", in: 1...1_000_000) ?? limits.publicUnknownTokensPerMinute
         limits.publicCallsPerTokenPerMinute =

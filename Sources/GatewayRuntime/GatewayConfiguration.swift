@@ -47,6 +47,8 @@ public struct GatewayConfiguration: Sendable {
     public var channels: [ChannelName: ChannelSection] = [:]
     public var dispatch = DispatchConfiguration()
     public var quotes = BridgeConfiguration()
+    /// Counts where several daemons share the store.
+    public var spool: SpoolSection?
     public var limits = Limits()
     public var retention = RetentionPolicy()
     /// How long a daemon that was told to stop goes on taking calls, so that a balancer that asks `/readyz` finds out before it refuses any.

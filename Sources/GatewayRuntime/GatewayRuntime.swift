@@ -32,6 +32,7 @@ public final class GatewayRuntime: Service {
     private let opened: OpenedStore
     private let transports: Transports
     private let parts: Parts
+    private let spooling: SpoolWork?
     private let logger: Logger
     private let onListening: @Sendable (Int) -> Void
 
@@ -79,7 +80,7 @@ public final class GatewayRuntime: Service {
             keyring = try Keyring(parsing: configuration.keyring.reveal())
             opened = try await Self.open(configuration, keyring, clock: clock, logger: logger)
         } catch {
-            await transports.shutdown()
+            await self.transports.shutdown()
             throw error
         }
         self.opened = opened
@@ -97,9 +98,17 @@ public final class GatewayRuntime: Service {
         let factory = DeliveryFactory(channels: channels)
         let intake = MessageIntake(store: store, factory: factory, gate: gate, clock: clock, observer: observer, wake: wake)
         let reports = ReportIngest(store: store, gate: gate, channels: channels, clock: clock, observer: observer, wake: wake)
+        do {
+            spooling = try await SpoolWork(configuration, opened, channels: channels, keyring: keyring, observer: observer, logger: logger)
+        } catch {
+            await self.transports.shutdown()
+            await store.close()
+            throw error
+        }
         let bridge = QuoteBridge(
             store: store, intake: intake, planner: Planner(factory: factory), sealer: KeyringSealer(keyring),
-            configuration: configuration.quotes, feed: ActivityFeed(), clock: clock, observer: observer)
+            configuration: configuration.quotes, feed: ActivityFeed(), clock: clock, observer: observer,
+            spool: spooling?.spool)
         var services = GatewayServices(
             store: store, intake: intake,
             control: DeliveryControl(store: store, channels: channels, clock: clock, observer: observer, wake: wake), gate: gate,
@@ -131,7 +140,8 @@ public final class GatewayRuntime: Service {
         _ configuration: GatewayConfiguration, _ keyring: Keyring, clock: (any WallClock)?, logger: Logger
     ) async throws -> OpenedStore {
         let opened = try await OpenedStore(
-            configuration.store, clock: clock, logger: logger, appliesMigrations: configuration.appliesMigrations)
+            configuration.store, clock: clock, logger: logger, appliesMigrations: configuration.appliesMigrations,
+            spool: configuration.spool)
         if let fault = await SealingCheck(store: opened.store, sealer: KeyringSealer(keyring)).fault() {
             await opened.store.close()
             throw Faults([Fault("secrets.keyring", "does not open what the store holds: \(fault)")])
@@ -185,6 +195,10 @@ public final class GatewayRuntime: Service {
                     SharedWork(store: shared, channels: services.channels.all.map(\.name), wake: parts.wake, clock: opened.clock))
             }
         }
+        if let spooling {
+            running += spooling.services(services.bridge)
+            if let late = spooling.lateOpening(opened, appliesMigrations: configuration.appliesMigrations) { running.append(late) }
+        }
         running.append(try await api())
         // What is listed last stops first: other nodes still hear how the last attempts ended.
         var order = ServiceGroupConfiguration(
@@ -236,6 +250,7 @@ public final class GatewayRuntime: Service {
     /// Ends transports and store; for a runtime that never ran.
     public func close() async {
         await transports.shutdown()
+        await spooling?.close()
         await opened.store.close()
     }
 }

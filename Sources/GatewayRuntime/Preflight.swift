@@ -36,6 +36,7 @@ public enum Preflight {
                 verdict: .ok, name: "configuration",
                 detail: configuration.channels.count == 1 ? "1 channel" : "\(configuration.channels.count) channels"))
         for line in await checkStore(configuration) { tell(line) }
+        for line in await checkSpool(configuration) { tell(line) }
         for line in await checkRedis(configuration) { tell(line) }
         tell(checkLinks(configuration))
         let http = CurlTransport(configuration: CurlConfiguration())

@@ -39,10 +39,10 @@ final class PoolCore: PostgresOwner, Sendable {
     private let canceller = Mutex<BlockingThread?>(nil)
     private let logger: Logger
 
-    init(_ configuration: PostgresConfiguration, logger: Logger) {
+    init(_ configuration: PostgresConfiguration, logger: Logger, isHeld: Bool = false) {
         self.configuration = configuration
         self.logger = logger
-        state = Mutex(State(pool: PoolState(limits: PoolState.Limits(configuration))))
+        state = Mutex(State(pool: PoolState(limits: PoolState.Limits(configuration), isHeld: isHeld)))
         timer.start { [weak self] in self?.tick() }
     }
 
@@ -87,6 +87,8 @@ final class PoolCore: PostgresOwner, Sendable {
         }
         return cause
     }
+
+    func release() { state.withLock { $0.pool.isHeld = false } }
 
     /// Takes nothing more, and ends by itself when everything has been answered.
     func shut() { change { state, now in state.pool.close(now: now) } }

@@ -77,6 +77,8 @@ struct PoolState {
     var refusal = PostgresError(.unavailable)
     /// Before this, no connection is tried after one that failed.
     var reopenAt: Instant?
+    /// Nobody is served yet.
+    var isHeld: Bool
     var isClosing = false
     var isFinished = false
 
@@ -85,7 +87,10 @@ struct PoolState {
     /// When `tick` is to be called, at the latest; a little too early at times.
     var wakeAt: Instant?
 
-    init(limits: Limits) { self.limits = limits }
+    init(limits: Limits, isHeld: Bool = false) {
+        self.limits = limits
+        self.isHeld = isHeld
+    }
 
     var waitingCount: Int { waiting.count }
     var runningCount: Int { jobs.count - waiting.count }
@@ -104,6 +109,7 @@ struct PoolState {
 extension PoolState {
     mutating func submit(_ job: JobID, _ kind: Kind, deadline: Instant, now: Instant) -> [Action] {
         if isClosing { return [.end(job, PostgresError(.closed))] }
+        if isHeld { return [.end(job, PostgresError(.unavailable))] }
         if isDown { return [.end(job, refusal)] }
         jobs[job] = Job(kind: kind, deadline: deadline)
         waiting.append(job)

@@ -8,10 +8,17 @@ public import Logging
 ///
 /// To be closed when it is no longer needed.
 public final class PostgresPool: Sendable {
+    /// When the calls of a task are to have ended, whatever the configuration says.
+    @TaskLocal public static var deadline: ContinuousClock.Instant?
+
     let core: PoolCore
 
     /// Connects when the first call comes.
-    public init(_ configuration: PostgresConfiguration, logger: Logger) { core = PoolCore(configuration, logger: logger) }
+    ///
+    /// - Parameter isHeld: Whether calls are refused as `unavailable` until `release`.
+    public init(_ configuration: PostgresConfiguration, logger: Logger, isHeld: Bool = false) {
+        core = PoolCore(configuration, logger: logger, isHeld: isHeld)
+    }
 
     deinit { core.shut() }
 
@@ -19,6 +26,9 @@ public final class PostgresPool: Sendable {
     public var isReachable: Bool? { core.isReachable }
 
     public var statistics: PostgresStatistics { core.counters.statistics }
+
+    /// Takes calls from now on.
+    public func release() { core.release() }
 
     /// Takes no more calls, lets those it has taken end, and returns when every connection is closed.
     public func close() async {
@@ -72,7 +82,8 @@ public final class PostgresPool: Sendable {
     func repeating<Value>(
         _ retry: PostgresRetry, within limit: Duration?, _ transaction: (ContinuousClock.Instant) async -> Result<Value, PostgresError>
     ) async throws(PostgresError) -> Value {
-        let deadline = ContinuousClock.now + (limit ?? core.configuration.callTimeout)
+        let latest = ContinuousClock.now + (limit ?? core.configuration.callTimeout)
+        let deadline = Self.deadline.map { min($0, latest) } ?? latest
         var attempt = 1
         while true {
             if Task.isCancelled { throw PostgresError(.cancelled) }

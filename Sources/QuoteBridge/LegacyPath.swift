@@ -21,4 +21,13 @@ enum LegacyPath {
         }
         return mails
     }
+
+    /// Whether an event says by itself everything that the mail of a row speaks of, and to whom it goes.
+    static func isTold(_ row: DecisionRow, by fields: QuoteFields) -> Bool {
+        switch row.audience {
+        case .partner:
+            ["quoteNumber", "consumerName", "agentName", "agentEmail"].allSatisfy { fields.text($0) != nil } && fields.totalCents != nil
+        default: ["quoteNumber", "consumerName", "consumerEmail"].allSatisfy { fields.text($0) != nil }
+        }
+    }
 }

@@ -49,7 +49,8 @@ extension QuoteBridge {
             count(trigger, .refused)
             throw error
         }
-        _ = try await publish(event, organizationID: quote.organizationID)
+        // Of two answers one must be refused, which the store alone can tell.
+        _ = try await publishToStore(event, organizationID: quote.organizationID)
         return try await self.quote(publicToken: publicToken)
     }
 

@@ -28,8 +28,10 @@ extension QuoteBridge {
     }
 
     /// 192 random bits in letters that need no escaping in a URL.
-    private static func newToken() -> String {
-        String(Base64.encode(RandomBytes.make(24)).map { $0 == "+" ? "-" : $0 == "/" ? "_" : $0 })
+    private static func newToken() -> String { token(RandomBytes.make(24)) }
+
+    static func token(_ bytes: [UInt8]) -> String {
+        String(Base64.encode(bytes).map { $0 == "+" ? "-" : $0 == "/" ? "_" : $0 })
     }
 
     /// The files that go along with the lead's mail: the event's own, and with a thank-you else the document that the quote was sent with.

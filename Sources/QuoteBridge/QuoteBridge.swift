@@ -5,7 +5,7 @@ public import WorkflowEngine
 
 /// Takes in what happens to quotes: once per event, decided by the organization's workflows, written with everything it changes at once.
 public struct QuoteBridge: Sendable {
-    public typealias Store = QuoteStore & WorkflowStore & OrganizationStore & OutboxReading
+    public typealias Store = QuoteStore & WorkflowStore & OrganizationStore
 
     let store: any Store
     let intake: MessageIntake
@@ -15,6 +15,8 @@ public struct QuoteBridge: Sendable {
     let configuration: BridgeConfiguration
     let observer: any DeliveryObserver
     public let feed: ActivityFeed
+    /// Takes events while the store is away; nil where there is none beside it.
+    public let spool: Spool?
     /// Raised when an event was stored whose decisions stand open.
     public let deferred = WakeSignal()
     let heldUp = HeldUpEvents()
@@ -22,7 +24,7 @@ public struct QuoteBridge: Sendable {
     public init(
         store: any Store, intake: MessageIntake, planner: Planner, sealer: any Sealer, configuration: BridgeConfiguration,
         feed: ActivityFeed,
-        clock: any WallClock, observer: any DeliveryObserver
+        clock: any WallClock, observer: any DeliveryObserver, spool: Spool? = nil
     ) {
         self.store = store
         self.intake = intake
@@ -32,14 +34,38 @@ public struct QuoteBridge: Sendable {
         self.feed = feed
         self.clock = clock
         self.observer = observer
+        self.spool = spool
     }
 
-    /// Takes in one event of an organization.
+    /// Takes in one event of an organization; into the spool, where there is one, while the store is away.
     public func publish(
         _ event: QuoteEvent, organizationID: OrganizationID, apiKeyID: APIKeyID? = nil
     ) async throws(BridgeError) -> PublishAnswer {
+        guard let spool else { return try await publishToStore(event, organizationID: organizationID, apiKeyID: apiKeyID) }
+        // Whoever takes it in: it is the same event.
+        let id = event.id(in: organizationID)
+        return try await counting(event) { () async throws(BridgeError) in
+            try await spool.publish(event, id: id, organizationID: organizationID, apiKeyID: apiKeyID, store: store) {
+                () async throws(BridgeError) in
+                try await take(event, id: id, organizationID: organizationID, apiKeyID: apiKeyID)
+            }
+        }
+    }
+
+    /// Takes in one event, or throws when the store cannot: for what waits elsewhere, or has to be guarded by the quote's state.
+    public func publishToStore(
+        _ event: QuoteEvent, organizationID: OrganizationID, apiKeyID: APIKeyID? = nil
+    ) async throws(BridgeError) -> PublishAnswer {
+        try await counting(event) { () async throws(BridgeError) in
+            try await take(event, id: event.id(in: organizationID), organizationID: organizationID, apiKeyID: apiKeyID)
+        }
+    }
+
+    private func counting(
+        _ event: QuoteEvent, _ publish: () async throws(BridgeError) -> PublishAnswer
+    ) async throws(BridgeError) -> PublishAnswer {
         do {
-            let answer = try await publishCounted(event, organizationID: organizationID, apiKeyID: apiKeyID)
+            let answer = try await publish()
             count(event.trigger, answer.isDuplicate ? .duplicate : .ok)
             return answer
         } catch {
@@ -51,10 +77,22 @@ public struct QuoteBridge: Sendable {
         }
     }
 
-    private func publishCounted(
-        _ event: QuoteEvent, organizationID: OrganizationID, apiKeyID: APIKeyID?
+    private func take(
+        _ event: QuoteEvent, id: EventID, organizationID: OrganizationID, apiKeyID: APIKeyID?
     ) async throws(BridgeError) -> PublishAnswer {
-        let id = event.id(in: organizationID)
+        try await take(event, id: id, organizationID: organizationID) { before async throws(BridgeError) in
+            let acceptance = Acceptance(id: id, organizationID: organizationID, apiKeyID: apiKeyID, at: clock.now)
+            return try await decide(event, acceptance, before: before, requiresAll: true) { context async throws(BridgeError) in
+                try await plan(context, now: acceptance.at)
+            }
+        }
+    }
+
+    /// Stores an event once, as it is decided by what is known of its quote.
+    func take(
+        _ event: QuoteEvent, id: EventID, organizationID: OrganizationID,
+        _ decide: (_ before: Quote?) async throws(BridgeError) -> (EventCommit, token: String?)
+    ) async throws(BridgeError) -> PublishAnswer {
         // Another event of the quote may come in between reading and writing: then it is read and decided anew.
         for _ in 0..<Self.mostRounds {
             if let known = try await stored({ () throws(StoreError) in try await store.event(id, organizationID: organizationID) }) {
@@ -63,11 +101,11 @@ public struct QuoteBridge: Sendable {
             }
             let before = try await quote(event, organizationID)
             if let state = before?.state, state.isClosed, event.closes { throw .alreadyClosed(state) }
-            let (commit, token) = try await decide(event, id: id, before: before, organizationID: organizationID, apiKeyID: apiKeyID)
+            let (commit, token) = try await decide(before)
             switch try await stored({ () throws(StoreError) in try await store.commit(commit) }) {
             case .committed:
                 intake.announce(commit.messages.flatMap(\.accepted), releasesOthers: commit.supersedes != nil)
-                if let supersession = commit.supersedes { await tell(of: supersession, organizationID) }
+                if let supersession = commit.supersedes { await intake.announce(supersession, organizationID: organizationID) }
                 feed.publish(commit.activities)
                 if !commit.event.isPlanned { deferred.raise() }
                 return PublishAnswer(
@@ -82,16 +120,7 @@ public struct QuoteBridge: Sendable {
         throw .store(.unavailable)
     }
 
-    private static let mostRounds = 50
-
-    /// Observers hear of the reminders that an event took back.
-    private func tell(of supersession: Supersession, _ organizationID: OrganizationID) async {
-        let query = DeliveryQuery(
-            organizationID: organizationID, status: .cancelled, quoteID: supersession.quoteID, now: supersession.at, limit: 200)
-        for delivery in (try? await store.deliveries(query).elements) ?? [] where delivery.updatedAt == supersession.at {
-            observer.observe(.changed(delivery))
-        }
-    }
+    static let mostRounds = 50
 
     /// What is known of the quote that an event is about, or that another event names as its subject: then only if it is the same lead's.
     func quote(_ event: QuoteEvent, _ organizationID: OrganizationID) async throws(BridgeError) -> Quote? {

@@ -46,12 +46,13 @@ struct Cluster {
 
     /// The same over a server of its own, which may be stopped.
     static func withServer(
-        channels: String = "", more: String = "", _ body: (Cluster, PostgresServer) async throws -> Void
+        channels: String = "", more: String = "", isPooled: Bool = false, _ body: (Cluster, PostgresServer) async throws -> Void
     ) async throws {
         let server = try await PostgresServer()
         do {
             let url = try await server.database()
-            try await with(store: "url: \"\(url)\"", channels: channels, more: more) { cluster in try await body(cluster, server) }
+            let store = isPooled ? "url: \"\(try await server.pooler().url(url))\", pooler: transaction" : "url: \"\(url)\""
+            try await with(store: store, channels: channels, more: more) { cluster in try await body(cluster, server) }
         } catch {
             await server.stop(.immediate)
             throw error

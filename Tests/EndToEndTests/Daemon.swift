@@ -27,9 +27,13 @@ final class Daemon: Sendable {
     ///   - channels: the channels' section of the configuration, in YAML.
     ///   - arguments: more words for `serve`.
     ///   - store: the store's section, in YAML; nil for an embedded one in the folder.
-    init(channels: String, more: String = "", seeded: Bool = true, store: String? = nil, arguments: [String] = []) async throws {
+    ///   - environment: laid over the configuration of `serve`.
+    init(
+        channels: String, more: String = "", seeded: Bool = true, store: String? = nil, environment: [String: String] = [:],
+        arguments: [String] = []
+    ) async throws {
         self.arguments = arguments
-        environment = [:]
+        self.environment = environment
         folder = FileManager.default.temporaryDirectory.appending(path: "gatewayd-\(UUIDBits.version7().text)")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         configURL = folder.appending(path: "gatewayd.yaml")

@@ -18,7 +18,7 @@ struct Gateway {
     ///   - arguments: further arguments of `serve`.
     init(
         email: String = "", whatsapp: String = "", webhook: String = "", more: String = "", seeded: Bool = true, smtpPort: Int? = nil,
-        whatsappURL: String? = nil, store: String? = nil, arguments: [String] = []
+        whatsappURL: String? = nil, store: String? = nil, environment: [String: String] = [:], arguments: [String] = []
     ) async throws {
         providers = try await SimulatorSet.start()
         daemon = try await Daemon(
@@ -26,7 +26,7 @@ struct Gateway {
                 email: { host: 127.0.0.1, port: \(smtpPort ?? providers.smtpPort), security: none, from: "Voorbeeld <hallo@voorbeeld.example>"\(email) }
                 whatsapp: { provider: cloud, baseURL: "\(whatsappURL ?? providers.whatsappURL)", phoneNumberID: "\(providers.whatsappPhoneNumberID)", accessToken: "\(providers.whatsappAccessToken.reveal())", appSecret: "\(providers.whatsappAppSecret.reveal())", verifyToken: "\(providers.whatsappVerifyToken.reveal())"\(whatsapp) }
                 webhook: { secret: "\(providers.webhookSecret.reveal())"\(webhook) }
-                """, more: more, seeded: seeded, store: store, arguments: arguments)
+                """, more: more, seeded: seeded, store: store, environment: environment, arguments: arguments)
     }
 
     /// Stops the daemon as an operator would, then the providers; answers the daemon's exit status and log.

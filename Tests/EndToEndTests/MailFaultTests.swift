@@ -67,6 +67,21 @@ struct MailFaultTests {
         }
     }
 
+    @Test(arguments: [
+        Stumble("never greets", .greeting, .hold, "deferred timeout"), Stumble("is silent at RCPT", .rcpt, .hold, "deferred timeout"),
+        Stumble("is silent after the message", .finalDot, .hold, "answer_lost answer_lost", isDoubtful: true),
+    ]) func aServerThatHangsOnceGetsTheMailTheNextTime(_ stumble: Stumble) async throws {
+        try await Gateway.with(email: Self.quick + ", attemptTimeout: 3s") { gateway in
+            gateway.providers.smtp.setScript([stumble.rule])
+            let id = try await gateway.deliver("email", to: "a@klant.example")
+            let delivery = try await gateway.delivery(id, until: "succeeded")
+            #expect(delivery.attempts == [stumble.attempt, "accepted"] && delivery["attemptCount"]?.intValue == 2)
+            #expect(delivery.isPossibleDuplicate == stumble.isDoubtful)
+            // What it had whole before it fell silent it has twice now.
+            #expect(gateway.arrivals(of: id) == (stumble.isDoubtful ? 2 : 1))
+        }
+    }
+
     /// What ends a kept connection between two mails is no news of the second: it goes out on another one, at once and uncounted.
     @Test(arguments: [SMTPRule.Action.fault(.close), .reply(SMTPAnswer(421, "4.3.2", "tired"))])
     func aKeptConnectionThatHadDiedCostsNothing(action: SMTPRule.Action) async throws {

@@ -4,11 +4,11 @@ import ProviderSimulators
 import StoreBackends
 import Testing
 
-/// Two daemons over one PostgreSQL.
+/// Two daemons over one PostgreSQL, reached directly and through a pooler that gives each transaction another session.
 @Suite(.serialized)
 struct ManyNodesTests {
-    @Test func aQuoteThatIsSentAtOneNodeIsAcceptedAtTheOther() async throws {
-        try await Cluster.with { cluster, _ in
+    @Test(arguments: [false, true]) func aQuoteThatIsSentAtOneNodeIsAcceptedAtTheOther(isPooled: Bool) async throws {
+        try await Cluster.with(isPooled: isPooled) { cluster, _ in
             let (gateway, second) = (cluster.gateway, cluster.second)
             let sent = try await gateway.daemon.call("POST", "/api/v1/quotes/q-1/send", Gateway.sentQuote)
             #expect(sent.status == 202)
@@ -29,8 +29,8 @@ struct ManyNodesTests {
         }
     }
 
-    @Test func theSameEventAtBothNodesGivesOneSetOfDeliveries() async throws {
-        try await Cluster.with { cluster, _ in
+    @Test(arguments: [false, true]) func theSameEventAtBothNodesGivesOneSetOfDeliveries(isPooled: Bool) async throws {
+        try await Cluster.with(isPooled: isPooled) { cluster, _ in
             let (gateway, second) = (cluster.gateway, cluster.second)
             var event = Gateway.sentQuote.objectValue ?? [:]
             event["eventId"] = "evt-100"
@@ -47,8 +47,8 @@ struct ManyNodesTests {
         }
     }
 
-    @Test func whatIsPutInBySQLIsTakenOverAfterTheCommit() async throws {
-        try await Cluster.with { cluster, database in
+    @Test(arguments: [false, true]) func whatIsPutInBySQLIsTakenOverAfterTheCommit(isPooled: Bool) async throws {
+        try await Cluster.with(isPooled: isPooled) { cluster, database in
             let (gateway, second) = (cluster.gateway, cluster.second)
             var event = Gateway.sentQuote.objectValue ?? [:]
             event["type"] = "quotes.quote.sent"
@@ -124,8 +124,8 @@ struct ManyNodesTests {
     }
 
     /// A node that stood still for longer than its leases writes nothing of what it held.
-    @Test func aNodeThatStoodStillSettlesNothing() async throws {
-        try await Cluster.with(channels: Cluster.quick, more: Cluster.shortLeases) { cluster, _ in
+    @Test(arguments: [false, true]) func aNodeThatStoodStillSettlesNothing(isPooled: Bool) async throws {
+        try await Cluster.with(channels: Cluster.quick, more: Cluster.shortLeases, isPooled: isPooled) { cluster, _ in
             let (gateway, second) = (cluster.gateway, cluster.second)
             gateway.providers.webhook.setScript([WebhookRule(.held(.answer(HTTPAnswer(200))))])
             var ids: [String] = []
@@ -146,8 +146,8 @@ struct ManyNodesTests {
         }
     }
 
-    @Test func tenThousandMessagesAreEachSentOnce() async throws {
-        try await Cluster.with { cluster, _ in
+    @Test(arguments: [false, true]) func tenThousandMessagesAreEachSentOnce(isPooled: Bool) async throws {
+        try await Cluster.with(isPooled: isPooled) { cluster, _ in
             let (gateway, second) = (cluster.gateway, cluster.second)
             let batches = (0..<20).map { batch in
                 JSONValue.array(

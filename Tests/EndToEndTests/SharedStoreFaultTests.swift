@@ -3,20 +3,21 @@ import Foundation
 import GatewayTestKit
 import PostgresTesting
 import ProviderSimulators
+import RedisTesting
 import StoreBackends
 import Testing
 
 /// Two daemons over one PostgreSQL while something of it fails, again and again: nothing is lost, and every repeat can be seen.
 @Suite(.serialized)
 struct SharedStoreFaultTests {
-    /// Hands in `rounds` times 60 messages with a fault in the midst of each; prints the counts.
+    /// Hands in some messages `rounds` times, with a fault in the midst of each round; prints the counts.
     private func expectNothingLost(
-        _ what: String, rounds: Int, on cluster: Cluster, fault: @escaping @Sendable () async throws -> Void
+        _ what: String, rounds: Int, of count: Int = 60, on cluster: Cluster, fault: @escaping @Sendable () async throws -> Void
     ) async throws {
         cluster.slowProvidersDown()
         var accepted: Set<String> = []
         for round in 0..<rounds {
-            let loads = (0..<60).map { cluster.load(round, $0) }
+            let loads = (0..<count).map { cluster.load(round, $0) }
             async let taken = cluster.accept(loads)
             try await fault()
             accepted.formUnion(try await taken)
@@ -25,10 +26,10 @@ struct SharedStoreFaultTests {
         print("\(what), \(rounds) times: \(accepted.count) accepted, 0 lost, 0 unaccounted, \(repeats) repeats, all flagged")
     }
 
-    @Test func oneOfTwoNodesIsKilled() async throws {
-        try await Cluster.with(channels: Cluster.quick, more: Cluster.shortLeases) { cluster, _ in
+    @Test(arguments: [false, true]) func oneOfTwoNodesIsKilled(isPooled: Bool) async throws {
+        try await Cluster.with(channels: Cluster.quick, more: Cluster.shortLeases, isPooled: isPooled) { cluster, _ in
             let second = cluster.second
-            try await expectNothingLost("one of two nodes killed", rounds: 6, on: cluster) {
+            try await expectNothingLost("one of two nodes killed\(behind(isPooled))", rounds: 6, on: cluster) {
                 try await cluster.gateway.providers.webhook.waitForCount(
                     cluster.gateway.providers.webhook.count + Int.random(in: 1...8), timeout: .seconds(30))
                 await second.killHard()
@@ -37,9 +38,9 @@ struct SharedStoreFaultTests {
         }
     }
 
-    @Test func theDatabaseCrashes() async throws {
-        try await Cluster.withServer(channels: Cluster.quick, more: Cluster.shortLeases) { cluster, server in
-            try await expectNothingLost("the database crashed under load", rounds: 4, on: cluster) {
+    @Test(arguments: [false, true]) func theDatabaseCrashes(isPooled: Bool) async throws {
+        try await Cluster.withServer(channels: Cluster.quick, more: Cluster.shortLeases, isPooled: isPooled) { cluster, server in
+            try await expectNothingLost("the database crashed under load\(behind(isPooled))", rounds: 4, on: cluster) {
                 try await cluster.gateway.providers.webhook.waitForCount(
                     cluster.gateway.providers.webhook.count + Int.random(in: 1...8), timeout: .seconds(30))
                 await server.stop(.immediate)
@@ -48,9 +49,11 @@ struct SharedStoreFaultTests {
         }
     }
 
-    @Test func everySessionIsEnded() async throws {
-        try await Cluster.with(channels: Cluster.quick, more: Cluster.shortLeases) { cluster, database in
-            try await expectNothingLost("every session ended", rounds: 10, on: cluster) {
+    /// Once a second, for half a minute.
+    @Test(arguments: [false, true]) func everySessionIsEnded(isPooled: Bool) async throws {
+        try await Cluster.with(channels: Cluster.quick, more: Cluster.shortLeases, isPooled: isPooled) { cluster, database in
+            try await expectNothingLost("every session ended\(behind(isPooled))", rounds: isPooled ? 5 : 30, of: 20, on: cluster) {
+                try await Task.sleep(for: .seconds(1))
                 let ended = try await database.values(
                     """
                     SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
@@ -165,14 +168,18 @@ struct SharedStoreFaultTests {
         }
     }
 
-    /// The same road through a pooler that gives each transaction another session.
-    @Test func aPoolerStandsInBetween() async throws {
-        try await Cluster.with(channels: Cluster.quick, more: Cluster.shortLeases, isPooled: true) { cluster, _ in
-            let second = cluster.second
-            try await expectNothingLost("one of two nodes killed behind a pooler", rounds: 2, on: cluster) {
-                await second.killHard()
-                try await second.start()
+    /// Redis wakes the nodes and shares their limits, and vanishes in the midst of it, with all that it held.
+    @Test func redisIsKilledAndRestarted() async throws {
+        let redis = try await RedisServer()
+        let more = Cluster.shortLeases + "\nredis: { url: \"\(redis.url)\" }"
+        try await Cluster.with(channels: Cluster.quick + ", rate: 200", more: more) { cluster, _ in
+            try await expectNothingLost("Redis killed and restarted", rounds: 4, on: cluster) {
+                await redis.kill()
+                try await redis.start()
             }
         }
+        await redis.kill()
     }
+
+    private func behind(_ isPooled: Bool) -> String { isPooled ? " behind a pooler" : "" }
 }

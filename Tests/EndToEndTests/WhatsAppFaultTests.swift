@@ -47,9 +47,8 @@ struct WhatsAppFaultTests {
                 standing: "unknown answer_lost answer_lost [HTTP 200] after 1", attempts: ["answer_lost answer_lost"]),
         ]),
         Stumbles(list: [
-            // Case 57.
             Stumble(
-                name: "reports an error under status 200", action: .errorInSuccess(GraphError(131_026)),
+                name: "case 57: reports an error under status 200", action: .errorInSuccess(GraphError(131_026)),
                 standing: "failed rejected recipient_invalid [131026] after 1", attempts: ["rejected recipient_invalid"]),
             // Case 53.
             Stumble(
@@ -89,6 +88,18 @@ struct WhatsAppFaultTests {
                 #expect(gateway.arrivals(of: id) == stumble.arrivals, "\(stumble.name)")
                 #expect(!(try await gateway.daemon.delivery(id)).isPossibleDuplicate, "\(stumble.name)")
             }
+        }
+    }
+
+    @Test func aProviderThatTakesItAndHangsIsNotAskedTwice() async throws {
+        try await Gateway.with(whatsapp: Self.quick + ", attemptTimeout: 3s") { gateway in
+            gateway.providers.whatsapp.setScript([WhatsAppRule(nth: 1...1, .hold)])
+            let id = try await gateway.deliver("whatsapp", to: Self.number)
+            let delivery = try await gateway.delivery(id, until: "unknown")
+            #expect(delivery.standing == "unknown answer_lost answer_lost after 1" && delivery.attempts == ["answer_lost answer_lost"])
+            let next = try await gateway.deliver("whatsapp", to: "+31687654321")
+            #expect(try await gateway.delivery(next, until: "succeeded").attempts == ["accepted"])
+            #expect(gateway.arrivals(of: id) == 1)
         }
     }
 

@@ -28,6 +28,7 @@ struct BridgeBench: Sendable {
     let control: DeliveryControl
     let gate: SuppressionGate
     let feed = StatusFeed()
+    let channels: Channels
     /// Events whose being held up was told of, in the order in which it was.
     let heldUp = HeldUpLog()
     private let dispatcher: Dispatcher
@@ -68,7 +69,7 @@ struct BridgeBench: Sendable {
                 adapter: try type.init(settings: settings, environment: environment),
                 policy: ChannelPolicy(type.descriptor, retry: RetryPolicy(jitter: 0), poisonClaims: 10))
         }
-        let channels = Channels([
+        channels = Channels([
             try channel(EmailAdapter.self, ["host": "mail.example", "security": "none", "from": "Dak <hallo@dak.example>"]),
             try channel(WhatsAppAdapter.self, ["phoneNumberID": "1", "accessToken": "token"]),
             try channel(WebhookAdapter.self, ["secret": .string("whsec_" + Base64.encode([UInt8](repeating: 1, count: 24)))]),

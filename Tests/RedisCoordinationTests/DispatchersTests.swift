@@ -48,10 +48,10 @@ import Testing
                     try await fleet.server.run("FLUSHALL")
                     await script.waitForCalls(count: 400)
                     fleet.server.pause()
-                    for member in fleet.members { await member.says("redis is away", times: 2) }
+                    for member in fleet.members { await member.says("redis is away") }
                     await script.waitForCalls(count: 450)
                     fleet.server.resume()
-                    for member in fleet.members { await member.says("redis is back", times: 2) }
+                    for member in fleet.members { await member.says("redis is back") }
                     await script.waitForCalls(count: 1000)
                 }
             }

@@ -68,9 +68,17 @@ final class Member: Sendable {
         while !coordination.figures.isUp || coordination.figures.nodes != nodes { try await Task.sleep(for: .milliseconds(10)) }
     }
 
-    /// Waits until that was logged so many times.
-    func says(_ line: String, times: Int = 1) async { await log.wait { $0.count { $0.hasPrefix(line) } >= times } }
+    /// Waits until what was logged last begins so.
+    func says(_ line: String) async { await log.wait { $0.last?.hasPrefix(line) == true } }
     var lines: [String] { log.withLock { $0 } }
+
+    /// How often Redis was away, when each time was told once and so was its end; nil otherwise. On a machine that has much else to do it may
+    /// be away more often than a test made it.
+    var outages: Int? {
+        let states = lines.map { $0.hasPrefix("redis is away") }
+        let isTurnAbout = zip(states, states.dropFirst()).allSatisfy { $0 != $1 }
+        return isTurnAbout ? states.count { $0 } : nil
+    }
 
     /// Names addresses by their length: enough for tests with few of them.
     private struct Lengths: AddressHasher {

@@ -1,16 +1,26 @@
 import AdapterKit
 import GatewayCore
 import GatewayModel
+import QuoteBridge
 
 /// The figures in Prometheus' text format (version 0.0.4).
 struct MetricsText {
     private(set) var text = ""
 
-    /// - Parameter configured: channels whose figures stand there also while they are zero.
+    /// - Parameters:
+    ///   - counts: nil while the store cannot say.
+    ///   - configured: channels whose figures stand there also while they are zero.
     init(
-        _ counts: OutboxCounts, _ snapshot: Metrics.Snapshot, store: StoreStatistics, configured: Channels,
+        _ counts: OutboxCounts?, _ snapshot: Metrics.Snapshot, store: StoreStatistics, spool: SpoolStatus?, configured: Channels,
         coordination: CoordinationFigures?, now: Timestamp
     ) {
+        if let counts { add(counts, configured: configured, now: now) }
+        if let spool { add(spool, now: now) }
+        add(snapshot, store: store)
+        if let coordination { add(coordination) }
+    }
+
+    private mutating func add(_ counts: OutboxCounts, configured: Channels, now: Timestamp) {
         let channels = Set(configured.all.map(\.name)).union(counts.states.keys).sorted()
         add(
             "gateway_deliveries", "gauge", "Deliveries by channel and state.",
@@ -24,6 +34,20 @@ struct MetricsText {
             [([:], Double(counts.unaccounted))])
         let oldest = counts.oldestDue.map { max(0, (now - $0).inSeconds) } ?? 0
         add("gateway_oldest_pending_seconds", "gauge", "How long the delivery that is due longest has been due.", [([:], oldest)])
+    }
+
+    private mutating func add(_ spool: SpoolStatus, now: Timestamp) {
+        add("gateway_spool_events", "gauge", "Events that wait here for the store.", [([:], Double(spool.held))])
+        add("gateway_spool_taken_total", "counter", "Events taken while the store was away.", [([:], Double(spool.taken))])
+        add("gateway_spool_joined_total", "counter", "Events of the spool that the store has taken over.", [([:], Double(spool.joined))])
+        add(
+            "gateway_spool_duplicates_total", "counter", "Mails that were sent from the spool and from elsewhere too.",
+            [([:], Double(spool.duplicates))])
+        let age = spool.mirroredAt.map { [([String: String](), max(0, (now - $0).inSeconds))] } ?? []
+        add("gateway_spool_mirror_age_seconds", "gauge", "Age of the copy of the rules that the spool decides by.", age)
+    }
+
+    private mutating func add(_ snapshot: Metrics.Snapshot, store: StoreStatistics) {
         add(
             "gateway_attempts_total", "counter", "Tries by channel and outcome.",
             snapshot.attempts.map { (["channel": $0.key.channel.rawValue, "outcome": $0.key.outcome.rawValue], Double($0.value)) })
@@ -46,7 +70,6 @@ struct MetricsText {
         add(
             "gateway_circuit_open", "gauge", "1 while a channel's circuit is not closed.",
             Self.rows(snapshot.circuits.mapValues { $0 == .closed ? 0 : 1 }))
-        if let coordination { add(coordination) }
     }
 
     private mutating func add(_ coordination: CoordinationFigures) {

@@ -3,7 +3,7 @@ public import GatewayModel
 
 /// Accepts messages: checks them, asks the gate, stores them durably, and wakes the dispatcher.
 public struct MessageIntake: Sendable {
-    private let store: any OutboxWriting
+    private let store: any OutboxWriting & OutboxReading
     private let factory: DeliveryFactory
     private let gate: SuppressionGate
     private let clock: any WallClock
@@ -11,7 +11,8 @@ public struct MessageIntake: Sendable {
     private let wake: WakeRelay
 
     public init(
-        store: any OutboxWriting, factory: DeliveryFactory, gate: SuppressionGate, clock: any WallClock, observer: any DeliveryObserver,
+        store: any OutboxWriting & OutboxReading, factory: DeliveryFactory, gate: SuppressionGate, clock: any WallClock,
+        observer: any DeliveryObserver,
         wake: WakeRelay
     ) {
         self.store = store
@@ -70,6 +71,15 @@ public struct MessageIntake: Sendable {
         }
         for (channel, dueAt) in earliest { wake.wake(channel, dueAt: dueAt) }
         if let deadline = created.lazy.filter({ $0.state == .pending }).map(\.deadline).min() { wake.watch(deadline) }
+    }
+
+    /// Observers hear of the reminders that an event took back.
+    public func announce(_ supersession: Supersession, organizationID: OrganizationID) async {
+        let query = DeliveryQuery(
+            organizationID: organizationID, status: .cancelled, quoteID: supersession.quoteID, now: supersession.at, limit: 200)
+        for delivery in (try? await store.deliveries(query).elements) ?? [] where delivery.updatedAt == supersession.at {
+            observer.observe(.changed(delivery))
+        }
     }
 
     private func answer(_ message: NewMessage, _ result: MessageAcceptance) -> Answer {

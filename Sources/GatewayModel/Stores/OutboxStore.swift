@@ -47,8 +47,10 @@ public protocol OutboxClaiming: Sendable {
 public protocol DeliveryChanging: Sendable {
     /// Writes a change if the delivery is still as it was read: same revision, and no lease but the one it had then.
     ///
-    /// `audit` is written in the same transaction.
-    func apply(_ change: DeliveryChange, to delivery: Delivery, audit: AuditEntry?) async throws(StoreError) -> ChangeResult
+    /// `attempts`, made elsewhere, and `audit` are written in the same transaction.
+    func apply(
+        _ change: DeliveryChange, to delivery: Delivery, attempts: [Attempt], audit: AuditEntry?
+    ) async throws(StoreError) -> ChangeResult
 
     /// Keeps a report. The same news twice (provider id or delivery, kind, time) is kept once and answers `false`.
     func record(_ report: StoredReport) async throws(StoreError) -> Bool
@@ -58,6 +60,13 @@ public protocol DeliveryChanging: Sendable {
 
     /// The delivery a report is about: by our id, else by the provider's id on that channel.
     func delivery(for report: StoredReport) async throws(StoreError) -> Delivery?
+}
+
+extension DeliveryChanging {
+    /// Writes a change without any try.
+    public func apply(_ change: DeliveryChange, to delivery: Delivery, audit: AuditEntry?) async throws(StoreError) -> ChangeResult {
+        try await apply(change, to: delivery, attempts: [], audit: audit)
+    }
 }
 
 public enum ChangeResult: Hashable, Sendable {

@@ -44,7 +44,8 @@ final class IntakeGroups: Sendable {
                 state.running += 1
                 return true
             }
-            if mustStart { Task { await run(work) } }
+            // Of no caller's own: it works for those that come later too.
+            if mustStart { Task.detached { await self.run(work) } }
         }
     }
 

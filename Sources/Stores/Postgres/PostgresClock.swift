@@ -44,8 +44,9 @@ public final class PostgresClock: WallClock {
         }
     }
 
-    /// Measures the time and goes on doing so until `stop`.
+    /// Measures the time and goes on doing so until `stop`; nothing when it does already.
     func start() async throws(StoreError) {
+        guard state.withLock({ $0.loop == nil }) else { return }
         do throws(PostgresError) { try await measure() } catch { throw StoreError(error, reading: "time") }
         let loop = Task { [weak self] in
             while !Task.isCancelled {

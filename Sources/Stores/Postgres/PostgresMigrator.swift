@@ -108,11 +108,13 @@ struct PostgresMigrator: Sendable {
 
     private static func applied(_ transaction: inout PostgresTransaction) async throws(PostgresError) -> [MigrationPlan.Applied] {
         guard try await transaction.run(hasMigrations) == true else { return [] }
-        return try await transaction.run(
-            .rows("SELECT number, name, checksum, oldest FROM gateway.schema_migrations ORDER BY number") { row in
-                MigrationPlan.Applied(number: try row.next(), name: try row.next(), checksum: try row.next(), oldest: try row.next())
-            })
+        return try await transaction.run(applied)
     }
+
+    /// What the schema says was applied to it.
+    static let applied = PostgresStatement<[MigrationPlan.Applied]>.rows(
+        "SELECT number, name, checksum, oldest FROM gateway.schema_migrations ORDER BY number"
+    ) { row in MigrationPlan.Applied(number: try row.next(), name: try row.next(), checksum: try row.next(), oldest: try row.next()) }
 
     // The tables themselves are asked: `to_regclass` and its like answer from what the session knew before it waited for the lock.
     private static var hasSchema: PostgresStatement<Bool?> {

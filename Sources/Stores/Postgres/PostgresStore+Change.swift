@@ -3,13 +3,15 @@ public import GatewayModel
 import PostgresClient
 
 extension PostgresStore: DeliveryChanging {
-    public func apply(_ change: DeliveryChange, to delivery: Delivery, audit: AuditEntry?) async throws(StoreError) -> ChangeResult {
+    public func apply(
+        _ change: DeliveryChange, to delivery: Delivery, attempts: [Attempt], audit: AuditEntry?
+    ) async throws(StoreError) -> ChangeResult {
         // Retention may move a delivery to another day between the two looks; then there is a third.
         for _ in 0..<3 {
             guard let day = try await days(of: [delivery.id])[delivery.id] else { return .notFound }
             let result = try await write("delivery") { pool async throws(PostgresError) in
                 try await pool.withTransaction(retry: .onConflict) { transaction throws(PostgresError) in
-                    try await Self.apply(change, to: delivery, on: day, audit: audit, in: &transaction)
+                    try await Self.apply(change, to: delivery, on: day, attempts: attempts, audit: audit, in: &transaction)
                 }
             }
             guard let result else { continue }
@@ -23,7 +25,8 @@ extension PostgresStore: DeliveryChanging {
 
     /// `nil` when the delivery is not on this day any more.
     private static func apply(
-        _ change: DeliveryChange, to delivery: Delivery, on day: Day, audit: AuditEntry?, in transaction: inout PostgresTransaction
+        _ change: DeliveryChange, to delivery: Delivery, on day: Day, attempts: [Attempt], audit: AuditEntry?,
+        in transaction: inout PostgresTransaction
     ) async throws(PostgresError) -> PostgresEnd<ChangeResult?> {
         let lanes = Set([Lane(of: delivery)].compactMap(\.self))
         if !lanes.isEmpty { transaction.later(Lanes.lock(lanes)) }
@@ -33,6 +36,7 @@ extension PostgresStore: DeliveryChanging {
             return .rollBack(.stale)
         }
         transaction.later(write(change, to: delivery, on: day), count(delivery, as: change.state))
+        if !attempts.isEmpty { transaction.later(append(attempts, to: delivery, on: day)) }
         switch (queued != nil, change.state == .pending) {
         case (true, true): transaction.later(move(delivery, as: change))
         case (true, false): transaction.later(unqueue(delivery))
@@ -118,6 +122,21 @@ extension PostgresStore: DeliveryChanging {
                 CASE WHEN is_delayed_step AND recorded_attempts = 0 THEN quote_id END, $5, $4 <= $6, ordering_key IS NOT NULL
             FROM gateway.deliveries WHERE day = $1 AND id = $2 AND organization_id = $3
             """, day, delivery.id, delivery.organizationID, change.dueAt, change.claimCount, change.updatedAt)
+    }
+
+    private static func append(_ attempts: [Attempt], to delivery: Delivery, on day: Day) -> PostgresStatement<Int> {
+        .change(
+            """
+            INSERT INTO gateway.attempts (
+                delivery_id, organization_id, day, number, started_at, ended_at, outcome, counted, error_class, error_code, error_message,
+                code, provider_message_id
+            )
+            SELECT $1, $2, $3, a.* FROM unnest($4, $5, $6, $7, $8, $9, $10, $11, $12, $13) AS a
+            """,
+            delivery.id, delivery.organizationID, day, Column(attempts, \.number), Column(attempts, \.startedAt),
+            Column(attempts, \.endedAt), Column(attempts, \.outcome), Column(attempts, \.counted),
+            Column(attempts) { $0.failure?.errorClass }, Column(attempts) { $0.failure?.code }, Column(attempts) { $0.failure?.message },
+            Column(attempts, \.code), Column(attempts, \.providerMessageID))
     }
 
     private static func name(_ delivery: Delivery, on day: Day, _ identifier: String) -> PostgresStatement<Int> {

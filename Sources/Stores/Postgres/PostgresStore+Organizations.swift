@@ -24,7 +24,7 @@ extension PostgresStore: OrganizationStore {
     }
 
     public func organizations() async throws(StoreError) -> [Organization] {
-        try await read("organization", .rows(OrganizationRow.all, read: OrganizationRow.read))
+        try await read("organization", OrganizationRow.everyOne)
     }
 
     public func createKey(_ key: APIKey, audit: AuditEntry?) async throws(StoreError) {
@@ -39,7 +39,7 @@ extension PostgresStore: OrganizationStore {
     }
 
     public func keys() async throws(StoreError) -> [APIKey] {
-        try await read("key", .rows(KeyRow.all, OrganizationID.nobody, read: KeyRow.read))
+        try await read("key", KeyRow.everyOne)
     }
 
     public func key(tokenHash: [UInt8]) async throws(StoreError) -> APIKey? {
@@ -75,10 +75,11 @@ extension OrganizationID {
     static let nobody = OrganizationID(.least)
 }
 
-private enum OrganizationRow {
+enum OrganizationRow {
     private static let select = "SELECT organization_id, name, locale, created_at, was_seeded FROM gateway.organizations"
     static let byID = SQL(shared: "\(select) WHERE organization_id = $1")
-    static let all = SQL(shared: "\(select) ORDER BY created_at, organization_id")
+    private static let all = SQL(shared: "\(select) ORDER BY created_at, organization_id")
+    static let everyOne = PostgresStatement<[Organization]>.rows(all, read: read)
 
     static func create(
         _ organization: Organization, seed: WorkflowSeed?, audit: AuditEntry?, in pool: PostgresPool
@@ -106,10 +107,11 @@ private enum OrganizationRow {
     }
 }
 
-private enum KeyRow {
+enum KeyRow {
     private static let select =
         "SELECT id, NULLIF(organization_id, $1), name, role, token_hash, created_at, revoked_at FROM gateway.api_keys"
-    static let all = SQL(shared: "\(select) ORDER BY created_at, id")
+    private static let all = SQL(shared: "\(select) ORDER BY created_at, id")
+    static let everyOne = PostgresStatement<[APIKey]>.rows(all, OrganizationID.nobody, read: read)
     static let byToken = SQL(shared: "\(select) WHERE token_hash = $2")
 
     static func read(_ row: inout PostgresRow) throws -> APIKey {

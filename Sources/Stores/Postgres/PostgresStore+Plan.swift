@@ -14,6 +14,11 @@ extension PostgresStore {
         try await onSchema(location, logger) { migrator throws(StoreError) in try await migrator.prepare(.verify) }
     }
 
+    /// Throws unless a daemon of this version can work on a schema that was seen so.
+    public static func verify(_ seen: [MigrationPlan.Applied]) throws(StoreError) {
+        try MigrationPlan(MigrationFile.postgres, applied: seen).verify { $0.isOptional }
+    }
+
     /// Applies what is pending, while daemons may be at work; done once, however many do so at once.
     public static func migrate(_ location: PostgresLocation, logger: Logger) async throws(StoreError) -> [MigrationStatus] {
         try await onSchema(location, logger) { migrator throws(StoreError) in
@@ -27,7 +32,7 @@ extension PostgresStore {
         try await onSchema(location, logger) { migrator throws(StoreError) in try await migrator.rollBack(to: number) }
     }
 
-    private static func onSchema<Value: Sendable>(
+    static func onSchema<Value: Sendable>(
         _ location: PostgresLocation, _ logger: Logger, _ body: (PostgresMigrator) async throws(StoreError) -> Value
     ) async throws(StoreError) -> Value {
         let pool = PostgresPool(location.configuration, logger: logger)

@@ -71,7 +71,7 @@ enum QuoteRow {
     static let byToken = SQL(
         shared: """
             SELECT \(columns) FROM gateway.quotes
-            WHERE (organization_id, id) = (SELECT organization_id, quote_id FROM gateway.quote_tokens WHERE token_hash = $1) AND token_hash = $1
+            WHERE (organization_id, id) = (SELECT organization_id, quote_id FROM gateway.quote_tokens WHERE token_hash = $1)
             """)
 
     /// Locks a quote and answers its revision; `nil` where there is none.

@@ -51,7 +51,7 @@ extension PostgresStore: SuppressionStore {
 }
 
 /// How a suppression stands in its table.
-private enum SuppressionRow {
+enum SuppressionRow {
     static let columns = "id, organization_id, channel, address, scope, reason, evidence, actor, created_at, expires_at"
 
     /// Takes the place of what stands there, unless that is a complaint; answers how many were written.
@@ -74,6 +74,8 @@ private enum SuppressionRow {
         .row(
             byPlace, suppression.organizationID, suppression.endpoint.channel, suppression.endpoint.address, suppression.scope, read: read)
     }
+
+    static let everyOne = PostgresStatement<[Suppression]>.rows(SQL(shared: "SELECT \(columns) FROM gateway.suppressions"), read: read)
 
     private static let byPlace = SQL(
         shared: "SELECT \(columns) FROM gateway.suppressions WHERE organization_id = $1 AND channel = $2 AND address = $3 AND scope = $4")

@@ -26,17 +26,36 @@ public final class PostgresStore: Sendable {
     /// The time by which leases and due times are judged.
     public let clock: any WallClock
     private let ownClock: PostgresClock?
+    private let location: PostgresLocation
 
     /// Opens the store, and makes its schema when there is none.
     ///
     /// Throws `schema` when the schema is not one this daemon can use.
     ///
     /// - Parameter clock: For tests; `nil` for the clock of the database, which all daemons share.
-    public init(
+    public convenience init(
         _ location: PostgresLocation, clock: (any WallClock)? = nil, logger: Logger, migrate: PostgresMigration = .apply
     ) async throws(StoreError) {
-        let pool = PostgresPool(location.configuration, logger: logger)
-        let workers = PostgresPool(location.workers, logger: logger)
+        self.init(location, isHeld: false, clock: clock, logger: logger)
+        do throws(StoreError) {
+            try await PostgresMigrator(pool: pool).prepare(migrate)
+            try await begin()
+        } catch {
+            await close()
+            throw error
+        }
+        logger.info("store opened", metadata: ["store": "postgresql"])
+    }
+
+    /// A store that is opened later, with `open`: until then every call throws `unavailable`.
+    public convenience init(later location: PostgresLocation, clock: (any WallClock)? = nil, logger: Logger) {
+        self.init(location, isHeld: true, clock: clock, logger: logger)
+    }
+
+    private init(_ location: PostgresLocation, isHeld: Bool, clock: (any WallClock)?, logger: Logger) {
+        let pool = PostgresPool(location.configuration, logger: logger, isHeld: isHeld)
+        let workers = PostgresPool(location.workers, logger: logger, isHeld: isHeld)
+        self.location = location
         self.pool = pool
         self.workers = workers
         self.logger = logger
@@ -45,17 +64,24 @@ public final class PostgresStore: Sendable {
         let ownClock = clock == nil ? PostgresClock(pool: pool) : nil
         self.ownClock = ownClock
         self.clock = clock ?? ownClock ?? SystemClock()
-        do throws(StoreError) {
-            try await ownClock?.start()
-            try await PostgresMigrator(pool: pool).prepare(migrate)
-            try await partitions.open(from: Day(self.clock.now))
-        } catch {
-            await ownClock?.stop()
-            await workers.close()
-            await pool.close()
-            throw error
-        }
+    }
+
+    /// Opens a store that was to be opened later; may be asked again when it throws.
+    ///
+    /// Throws `unavailable` while the server is away, and `schema` when the schema is not one this daemon can use.
+    public func open(_ migrate: PostgresMigration) async throws(StoreError) {
+        // Over a connection of its own: nobody else comes in before the schema is known to be sound. That the server is still away is no news.
+        let silent = Logger(label: "gatewayd", factory: { _ in SwiftLogNoOpLogHandler() })
+        try await Self.onSchema(location, silent) { migrator throws(StoreError) in try await migrator.prepare(migrate) }
+        try await begin()
         logger.info("store opened", metadata: ["store": "postgresql"])
+    }
+
+    private func begin() async throws(StoreError) {
+        pool.release()
+        workers.release()
+        try await ownClock?.start()
+        try await partitions.open(from: Day(clock.now))
     }
 
     /// Closes after everything in progress has ended; calls that come later get `unavailable`.
@@ -164,7 +190,7 @@ final class Errands: Sendable {
             guard !state.isClosed else { return }
             state.last += 1
             let number = state.last
-            state.tasks[number] = Task { [self] in
+            state.tasks[number] = Task.detached { [self] in
                 await body()
                 self.state.withLock { _ = $0.tasks.removeValue(forKey: number) }
             }

@@ -10,6 +10,9 @@ public enum SQLiteMigration: Sendable {
 }
 
 extension MigrationFile {
+    /// Of a store that stands beside another: everything, and what a main store has no use for.
+    static let sqliteSpool = sqlite + [MigrationFile(number: 1000, name: "1000_spool", bytes: PackageResources.spool_sql)]
+
     static let sqlite = [
         MigrationFile(number: 1, name: "001_outbox", bytes: PackageResources._01_outbox_sql),
         MigrationFile(number: 2, name: "002_suppressions", bytes: PackageResources._02_suppressions_sql),
@@ -35,6 +38,9 @@ struct SQLiteMigrator {
 
     /// Throws unless the schema is one that a daemon of this version works on as it is.
     func verify(_ connection: SQLiteConnection) throws(StoreError) { try plan(connection).verify() }
+
+    /// What is still to be applied. Throws unless everything that was applied is sound.
+    func pending(_ connection: SQLiteConnection) throws(StoreError) -> [MigrationFile] { try plan(connection).pending() }
 
     func status(_ connection: SQLiteConnection) throws(StoreError) -> [MigrationStatus] { try plan(connection).states }
 

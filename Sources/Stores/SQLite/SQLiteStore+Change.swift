@@ -2,7 +2,9 @@ import AdapterKit
 public import GatewayModel
 
 extension SQLiteStore {
-    public func apply(_ change: DeliveryChange, to delivery: Delivery, audit: AuditEntry?) async throws(StoreError) -> ChangeResult {
+    public func apply(
+        _ change: DeliveryChange, to delivery: Delivery, attempts: [Attempt], audit: AuditEntry?
+    ) async throws(StoreError) -> ChangeResult {
         try await writer.write { connection throws(StoreError) in
             let found = try connection.first(
                 """
@@ -18,6 +20,7 @@ extension SQLiteStore {
             guard let found else { return .notFound }
             guard found.revision == delivery.revision, found.token == nil || found.token == delivery.lease?.token else { return .stale }
             try connection.write(change, to: found.number)
+            for attempt in attempts { try connection.append(attempt, to: found.number) }
             switch (found.isQueued, change.state == .pending) {
             case (true, true):
                 try connection.run(

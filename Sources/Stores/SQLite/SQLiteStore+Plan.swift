@@ -32,16 +32,20 @@ extension SQLiteStore {
         }
     }
 
-    private static func onFile<Value: Sendable>(
-        _ path: String, readonly: Bool, _ patience: Duration, _ body: @escaping @Sendable (SQLiteConnection) throws(StoreError) -> Value
+    /// - Parameter patience: how long to wait for another process that has the file open; nil to read beside it.
+    static func onFile<Value: Sendable>(
+        _ path: String, readonly: Bool, _ patience: Duration? = nil,
+        _ body: @escaping @Sendable (SQLiteConnection) throws(StoreError) -> Value
     ) async throws(StoreError) -> Value {
         let result: Result<Value, StoreError> = await withCheckedContinuation { continuation in
             // Reading waits for the disk, which no cooperative thread may do.
             DispatchQueue.global().async {
                 continuation.resume(
                     returning: Result { () throws(StoreError) in
-                        let lock = try SQLiteLock(path: path + ".lock", patience: patience)
-                        defer { lock.release() }
+                        let lock = try patience.map { patience throws(StoreError) in
+                            try SQLiteLock(path: path + ".lock", patience: patience)
+                        }
+                        defer { lock?.release() }
                         return try open(path, readonly: readonly, body)
                     })
             }

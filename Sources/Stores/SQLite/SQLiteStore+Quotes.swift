@@ -9,9 +9,7 @@ extension SQLiteStore: QuoteStore {
     }
 
     public func quote(_ id: QuoteID, organizationID: OrganizationID) async throws(StoreError) -> Quote? {
-        try await readers.read { connection throws(StoreError) in
-            try connection.first(QuoteRow.byID, organizationID, id, read: QuoteRow.read)
-        }
+        try await readers.read { connection throws(StoreError) in try connection.quote(id, of: organizationID) }
     }
 
     public func quote(tokenHash: [UInt8]) async throws(StoreError) -> Quote? {
@@ -66,6 +64,10 @@ extension SQLiteStore: QuoteStore {
 }
 
 extension SQLiteConnection {
+    func quote(_ id: QuoteID, of organizationID: OrganizationID) throws(StoreError) -> Quote? {
+        try first(QuoteRow.byID, organizationID, id, read: QuoteRow.read)
+    }
+
     fileprivate func commit(_ commit: EventCommit) throws(StoreError) -> EventCommitResult {
         let organizationID = commit.event.organizationID
         if let (earlier, decisions) = try event(commit.event.id, of: organizationID) {

@@ -27,20 +27,7 @@ extension SQLiteStore: OutboxReading {
     }
 
     public func attempts(of id: DeliveryID) async throws(StoreError) -> [Attempt] {
-        try await readers.read { connection throws(StoreError) in
-            try connection.all(
-                """
-                SELECT number, started_at, ended_at, outcome, counted, error_class, error_code, error_message, code, provider_message_id
-                FROM attempts WHERE delivery = (SELECT number FROM deliveries WHERE id = ?) ORDER BY number
-                """, id
-            ) { row throws(StoreError) in
-                row.kind = "attempt"
-                return Attempt(
-                    number: try row.read(), startedAt: try row.read(), endedAt: try row.read(), outcome: try row.read(),
-                    counted: try row.read(), failure: try FailureColumns.read(&row), code: try row.read(), providerMessageID: try row.read()
-                )
-            }
-        }
+        try await readers.read { connection throws(StoreError) in try connection.attempts(of: id) }
     }
 
     public func message(_ id: MessageID, organizationID: OrganizationID) async throws(StoreError) -> [Delivery] {
@@ -51,6 +38,22 @@ extension SQLiteStore: OutboxReading {
 
     public func counts(at now: Timestamp, organizationID: OrganizationID?) async throws(StoreError) -> OutboxCounts {
         try await readers.read { connection throws(StoreError) in try connection.counts(at: now, organizationID) }
+    }
+}
+
+extension SQLiteConnection {
+    func attempts(of id: DeliveryID) throws(StoreError) -> [Attempt] {
+        try all(
+            """
+            SELECT number, started_at, ended_at, outcome, counted, error_class, error_code, error_message, code, provider_message_id
+            FROM attempts WHERE delivery = (SELECT number FROM deliveries WHERE id = ?) ORDER BY number
+            """, id
+        ) { row throws(StoreError) in
+            row.kind = "attempt"
+            return Attempt(
+                number: try row.read(), startedAt: try row.read(), endedAt: try row.read(), outcome: try row.read(),
+                counted: try row.read(), failure: try FailureColumns.read(&row), code: try row.read(), providerMessageID: try row.read())
+        }
     }
 }
 

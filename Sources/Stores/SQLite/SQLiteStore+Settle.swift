@@ -55,7 +55,7 @@ extension SQLiteConnection {
             change.lastError?.code, change.lastError?.message, change.maxAttempts, change.deadline, number)
     }
 
-    private func append(_ attempt: Attempt, to number: Int64) throws(StoreError) {
+    func append(_ attempt: Attempt, to number: Int64) throws(StoreError) {
         try run(
             "INSERT INTO attempts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", number, attempt.number, attempt.startedAt, attempt.endedAt,
             attempt.outcome, attempt.counted, attempt.failure?.errorClass, attempt.failure?.code, attempt.failure?.message, attempt.code,

@@ -59,10 +59,19 @@ extension SQLiteStore: SuppressionStore {
     }
 }
 
+extension SQLiteConnection {
+    /// Those that did not come with the copy of another store.
+    func ownSuppressions() throws(StoreError) -> [Suppression] {
+        try all(SuppressionRow.own, read: SuppressionRow.read)
+    }
+}
+
 /// How a suppression stands in its table.
 private enum SuppressionRow {
     static let columns = "id, organization_id, channel, address, scope, reason, evidence, actor, created_at, expires_at"
     static let byID = SQL(shared: "SELECT \(columns) FROM suppressions WHERE id = ?")
+    static let own = SQL(
+        shared: "SELECT \(columns) FROM suppressions WHERE id NOT IN (SELECT id FROM mirrored_suppressions) ORDER BY created_at, id")
     static let standing = SQL(
         shared: "SELECT \(columns) FROM suppressions WHERE organization_id = ? AND channel = ? AND address = ? AND scope = ?")
     static let against = SQL(

@@ -115,7 +115,7 @@ extension SQLiteConnection {
             "INSERT INTO workflow_versions VALUES (?, 1) ON CONFLICT (organization_id) DO UPDATE SET version = version + 1", organizationID)
     }
 
-    fileprivate func workflowSet(_ organizationID: OrganizationID) throws(StoreError) -> WorkflowSet {
+    func workflowSet(_ organizationID: OrganizationID) throws(StoreError) -> WorkflowSet {
         WorkflowSet(
             organizationID: organizationID, version: try workflowVersion(organizationID), workflows: try workflows(of: organizationID),
             rules: try rules(of: organizationID))

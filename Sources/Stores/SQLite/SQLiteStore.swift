@@ -21,15 +21,22 @@ public final class SQLiteStore: Sendable {
     /// Throws `schema` when another process has the store open, or when the schema is not one this daemon can use.
     ///
     /// - Parameter patience: how long to wait for another process that has the store open.
-    public init(
+    public convenience init(
         path: String, clock: any WallClock, logger: Logger, migrate: SQLiteMigration = .apply, patience: Duration = .zero
+    ) async throws(StoreError) {
+        try await self.init(path: path, files: MigrationFile.sqlite, clock: clock, logger: logger, migrate: migrate, patience: patience)
+    }
+
+    /// - Parameter files: the migrations that make up its schema.
+    init(
+        path: String, files: [MigrationFile], clock: any WallClock, logger: Logger, migrate: SQLiteMigration, patience: Duration
     ) async throws(StoreError) {
         let opened: Result<Opened, StoreError> = await withCheckedContinuation { continuation in
             // Opening waits for the disk, which no cooperative thread may do.
             DispatchQueue.global().async {
                 continuation.resume(
                     returning: Result { () throws(StoreError) in
-                        try Opened(path: path, now: clock.now, migrate: migrate, patience: patience)
+                        try Opened(path: path, files: files, now: clock.now, migrate: migrate, patience: patience)
                     })
             }
         }
@@ -56,13 +63,15 @@ private struct Opened: Sendable {
     let readers: SQLiteReaders
     let lock: SQLiteLock
 
-    init(path: String, now: Timestamp, migrate: SQLiteMigration, patience: Duration) throws(StoreError) {
+    init(
+        path: String, files: [MigrationFile], now: Timestamp, migrate: SQLiteMigration, patience: Duration
+    ) throws(StoreError) {
         lock = try SQLiteLock(path: path + ".lock", patience: patience)
         do throws(StoreError) {
             let (queue, connection) = try Self.open(path, isReader: false) { connection throws(StoreError) in
                 // What is synced at each commit is not lost; NORMAL would lose the last commits at a power cut.
                 try connection.script("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 1000")
-                try SQLiteMigrator().prepare(connection, mode: migrate, now: now)
+                try SQLiteMigrator(files: files).prepare(connection, mode: migrate, now: now)
                 // Only one process opens the file: whoever held these leases is gone.
                 try connection.run("UPDATE outbox SET lease_until = ? WHERE lease_token IS NOT NULL AND lease_until > ?", now, now)
             }

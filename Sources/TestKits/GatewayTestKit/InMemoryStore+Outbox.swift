@@ -31,7 +31,13 @@ extension InMemoryStore: OutboxWriting, OutboxClaiming {
     }
 
     public func settle(_ settlements: [Settlement]) async throws(StoreError) -> Set<DeliveryID> {
-        try write { tables in
+        try write { tables -> Result<Set<DeliveryID>, StoreError> in
+            // A number that the journal has already spoils the whole write.
+            let isSpoilt = settlements.contains { settlement in
+                guard let row = tables.rows[settlement.deliveryID], row.delivery.lease?.token == settlement.token else { return false }
+                return row.attempts.contains { $0.number == settlement.attempt?.number }
+            }
+            if isSpoilt { return .failure(.driver(code: 0)) }
             var settled: Set<DeliveryID> = []
             for settlement in settlements {
                 guard var row = tables.rows[settlement.deliveryID], row.delivery.lease?.token == settlement.token else { continue }
@@ -42,8 +48,8 @@ extension InMemoryStore: OutboxWriting, OutboxClaiming {
                 settled.formUnion(
                     tables.take(settlement.change.fallback, of: settlement.deliveryID, at: settlement.change.updatedAt))
             }
-            return settled
-        }
+            return .success(settled)
+        }.get()
     }
 
     public func release(_ leases: [LeaseReference], dueAt: Timestamp?) async throws(StoreError) {

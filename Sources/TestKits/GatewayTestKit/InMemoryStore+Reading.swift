@@ -51,7 +51,9 @@ extension InMemoryStore: OutboxReading, DeliveryChanging, StoreMaintaining {
         }
     }
 
-    public func apply(_ change: DeliveryChange, to delivery: Delivery, audit: AuditEntry?) async throws(StoreError) -> ChangeResult {
+    public func apply(
+        _ change: DeliveryChange, to delivery: Delivery, attempts: [Attempt], audit: AuditEntry?
+    ) async throws(StoreError) -> ChangeResult {
         try write { tables in
             guard var row = tables.rows[delivery.id] else { return .notFound }
             guard row.delivery.revision == delivery.revision,
@@ -60,6 +62,7 @@ extension InMemoryStore: OutboxReading, DeliveryChanging, StoreMaintaining {
             let lease = change.state == .pending ? row.delivery.lease : nil
             row.delivery.apply(change)
             row.delivery.lease = lease
+            row.attempts += attempts
             tables.rows[delivery.id] = row
             tables.take(change.fallback, of: delivery.id, at: change.updatedAt)
             tables.record(audit)

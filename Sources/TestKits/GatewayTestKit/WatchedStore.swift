@@ -120,8 +120,12 @@ extension WatchedStore: OutboxWriting, OutboxClaiming {
 }
 
 extension WatchedStore: DeliveryChanging {
-    public func apply(_ change: DeliveryChange, to delivery: Delivery, audit: AuditEntry?) async throws(StoreError) -> ChangeResult {
-        try await through(.apply) { () async throws(StoreError) in try await base.apply(change, to: delivery, audit: audit) }
+    public func apply(
+        _ change: DeliveryChange, to delivery: Delivery, attempts: [Attempt], audit: AuditEntry?
+    ) async throws(StoreError) -> ChangeResult {
+        try await through(.apply) { () async throws(StoreError) in
+            try await base.apply(change, to: delivery, attempts: attempts, audit: audit)
+        }
     }
 
     public func record(_ report: StoredReport) async throws(StoreError) -> Bool {

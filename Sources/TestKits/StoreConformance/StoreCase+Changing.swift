@@ -32,6 +32,31 @@ extension StoreCase {
                 try expectEqual(
                     try await trial.store.apply(delivery.cancelled(at: trial.at(1)), to: delivery, audit: nil), .notFound, "it says so")
             },
+            StoreCase("tries made elsewhere are kept with the change that they led to") { trial in
+                var mail = trial.mail()
+                mail.suppressed = .enqueueFailed
+                let delivery = try await trial.accept(mail)
+                var change = delivery.unchanged(at: trial.at(2))
+                change.state = .succeeded
+                change.reason = nil
+                change.attemptCount = 2
+                change.recordedAttempts = 2
+                change.settledAt = trial.at(2)
+                let failure = DeliveryFailure(.timeout, "no answer")
+                let attempts = [
+                    Attempt(number: 1, startedAt: trial.at(0), endedAt: trial.at(1), outcome: .deferred, counted: true, failure: failure),
+                    Attempt(number: 2, startedAt: trial.at(1), endedAt: trial.at(2), outcome: .accepted, counted: true, code: "250"),
+                ]
+                guard case .applied(let changed) = try await trial.store.apply(change, to: delivery, attempts: attempts, audit: nil) else {
+                    return try expect(false, "it is applied")
+                }
+                try expectEqual(changed.state, .succeeded, "it stands as it was told")
+                try expectEqual(try await trial.store.attempts(of: delivery.id), attempts, "its tries are in the journal")
+                try expectEqual(
+                    try await trial.store.apply(change, to: delivery, attempts: attempts, audit: nil), .stale, "not a second time")
+                try expectEqual(try await trial.store.attempts(of: delivery.id), attempts, "nor are they")
+                try expectEqual(try await trial.claim().deliveries, [], "it is never sent again")
+            },
             StoreCase("of cancel and claim one wins, truthfully told") { trial in
                 let delivery = try await trial.accept(trial.mail())
                 async let claiming = trial.claim()
@@ -100,6 +125,33 @@ extension StoreCase {
                 try expectEqual(adopted.first?.deliveryID, settled.id, "to its delivery")
                 try expectEqual(try await trial.store.adoptReports(for: [settled]), [], "once")
                 try expectEqual(try await trial.store.reports(of: settled.id), adopted, "and it is listed with it")
+            },
+            StoreCase("reports in any order end alike") { trial in
+                let kinds: [DeliveryReport.Kind] = [.sent, .delivered, .read]
+                var ends: [[DeliveryReport.Kind]] = []
+                for (round, order) in [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]].enumerated() {
+                    try await trial.accept(trial.mail("r\(round)@example.com"))
+                    // Some come before the provider's id is known here, some after; each of them twice.
+                    var settled: Delivery?
+                    for (place, index) in order.enumerated() {
+                        if place == round % 3 {
+                            let claimed = try await trial.claimOne()
+                            _ = try await trial.store.settle([claimed.accepted(at: trial.at(1), providerID: "p-\(round)")])
+                            settled = try await trial.read(claimed.delivery.id)
+                        }
+                        for isFirst in [true, false] {
+                            let report = trial.report("p-\(round)", kinds[index], at: Int64(index))
+                            try expectEqual(try await trial.store.record(report), isFirst, "the same news is kept once")
+                        }
+                    }
+                    guard let settled else { return }
+                    let adopted = try await trial.store.adoptReports(for: [settled])
+                    let listed = try await trial.store.reports(of: settled.id)
+                    try expectEqual(Set(adopted.map(\.id)), Set(listed.map(\.id)), "what is matched is listed with it")
+                    try expectEqual(try await trial.store.adoptReports(for: [settled]).map(\.id), [], "once")
+                    ends.append(listed.sorted { $0.report.at < $1.report.at }.map(\.report.kind))
+                }
+                try expectEqual(ends, Array(repeating: kinds, count: 6), "every one of them")
             },
             StoreCase("a report finds its delivery by our id, else by the provider's") { trial in
                 try await trial.accept(trial.mail())

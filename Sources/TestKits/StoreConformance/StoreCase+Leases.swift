@@ -84,6 +84,30 @@ extension StoreCase {
                     _ = try await trial.store.settle([Settlement(deliveryID: claimed.delivery.id, token: claimed.token, change: change)])
                 }
             },
+            StoreCase("claims without settlement end as poison") { trial in
+                let id = try await trial.accept(trial.mail()).id
+                for count in 1...3 {
+                    let now = trial.at(Int64(count) * 100)
+                    _ = try await trial.claimOne(at: now)
+                    // The node dies; what it held is found when its time is over, with all the claims that came to nothing.
+                    let expired = try await trial.store.expiredLeases(at: now + .seconds(60), limit: 10)
+                    try expectEqual(expired.map(\.delivery.id), [id], "it is found")
+                    try expectEqual(expired.map(\.delivery.claimCount), [count], "each claim counts")
+                    guard let found = expired.first else { return }
+                    var change = found.delivery.unchanged(at: now + .seconds(60))
+                    if count == 3 {
+                        change.state = .failed
+                        change.reason = .poison
+                        change.settledAt = now + .seconds(60)
+                    }
+                    let ending = Settlement(deliveryID: id, token: found.token, change: change)
+                    try expectEqual(try await trial.store.settle([ending]), [id], "its old token ends it")
+                }
+                let ended = try await trial.read(id)
+                try expectEqual(ended.state, .failed, "it is given up")
+                try expectEqual(ended.reason, .poison, "for that")
+                try expectEqual(try await trial.claim(at: trial.at(10_000)).deliveries, [], "and never handed out again")
+            },
             StoreCase("what is past its deadline is found, unless somebody works on it") { trial in
                 var late = trial.mail(dueAt: .distantFuture)
                 late.deadline = trial.at(10)

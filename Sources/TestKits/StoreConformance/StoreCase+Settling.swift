@@ -29,6 +29,38 @@ extension StoreCase {
                 try expectEqual(try await trial.read(claimed[1].delivery.id).state, .pending, "the other stands")
                 try expectEqual(try await trial.store.attempts(of: claimed[1].delivery.id), [], "without an attempt")
             },
+            StoreCase("settle writes all or nothing") { trial in
+                try await trial.accept(trial.mail())
+                let first = try await trial.claimOne()
+                _ = try await trial.store.settle([first.deferred(to: trial.at(10), at: trial.at(1))])
+                let claimed = try await trial.claimOne(at: trial.at(10))
+                let journal = try await trial.store.attempts(of: claimed.delivery.id)
+                // The journal has that number already, which is found only when the state was written.
+                var spoilt = claimed.accepted(at: trial.at(11))
+                spoilt.attempt?.number = 1
+                do {
+                    let written = try await trial.store.settle([spoilt])
+                    try expect(false, "it is refused, and not \(written)")
+                } catch is StoreError {}
+                let standing = try await trial.read(claimed.delivery.id)
+                try expectEqual(standing.state, .pending, "the state stands")
+                try expectEqual(standing.lease?.token, claimed.token, "and so does the lease")
+                try expectEqual(try await trial.store.attempts(of: claimed.delivery.id), journal, "the journal too")
+                try expectEqual(
+                    try await trial.store.settle([claimed.accepted(at: trial.at(12))]), [claimed.delivery.id], "and it can be settled yet")
+            },
+            StoreCase("a settlement tells who else changed by it") { trial in
+                for effect in [FallbackEffect.activate, .cancel] {
+                    let first = try await trial.accept(trial.mail())
+                    var standby = trial.mail("b@example.com", dueAt: .distantFuture)
+                    standby.fallbackOf = first.id
+                    try await trial.accept(standby)
+                    let claimed = try await trial.claimOne(at: trial.at(6))
+                    let settled = try await trial.store.settle([claimed.failed(at: trial.at(7), fallback: effect)])
+                    try expectEqual(settled, [first.id, standby.id], "the one that stood by is named")
+                    if effect == .activate { _ = try await trial.store.settle([trial.claimOne(at: trial.at(7)).accepted(at: trial.at(8))]) }
+                }
+            },
             StoreCase("a settlement survives a kill") { trial in
                 try await trial.accept(trial.mail())
                 let claimed = try await trial.claimOne()

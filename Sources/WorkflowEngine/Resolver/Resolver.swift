@@ -57,8 +57,7 @@ public enum Resolver {
                 override.workflowID == nil
                 ? "the lead's override names no workflow" : "the lead's override names a workflow that is missing or disabled"
         }
-        let rules = set.rules.filter(\.enabled).sorted { ($0.priority, $0.createdAt, $0.id) < ($1.priority, $1.createdAt, $1.id) }
-        for rule in rules where matches(rule, facts) {
+        for rule in set.rules.inOrder where matches(rule, facts) {
             guard let workflow = visible[rule.workflowID] else { continue }
             return Resolution(
                 workflow: workflow, source: .autoRule, overrideMode: override?.mode, matchedRuleID: rule.id, note: note)
@@ -72,9 +71,16 @@ public enum Resolver {
     }
 
     /// A blank matcher is any; a set one never matches a missing fact.
-    private static func matches(_ matcher: String?, _ fact: String?) -> Bool {
+    static func matches(_ matcher: String?, _ fact: String?) -> Bool {
         guard let matcher = matcher?.trimmed, !matcher.isEmpty else { return true }
         guard let fact = fact?.trimmed, !fact.isEmpty else { return false }
         return matcher.lowercased() == fact.lowercased()
+    }
+}
+
+extension [AssignmentRule] {
+    /// Those that count, the one that is asked first in front.
+    var inOrder: [AssignmentRule] {
+        filter(\.enabled).sorted { ($0.priority, $0.createdAt, $0.id) < ($1.priority, $1.createdAt, $1.id) }
     }
 }

@@ -58,5 +58,12 @@ func runUntilSignalled(_ runtime: GatewayRuntime, logger: Logger, hint: String =
     do { try await ServiceGroup(configuration: configuration).run() } catch let error as ListeningError {
         printError("gatewayd: \(error)\(hint)")
         throw ExitCode.failure
+    } catch let error as StoreError {
+        // Of a store that was away at the start.
+        printError("gatewayd: \(error)")
+        throw ExitCode.failure
+    } catch let faults as Faults {
+        reportFaults(faults)
+        throw ExitCode.badConfiguration
     }
 }
