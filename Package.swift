@@ -20,6 +20,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-extras", from: "1.34.0"),
         .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
@@ -72,7 +73,7 @@ let package = Package(
             name: "GatewayAPI",
             dependencies: [
                 "AdapterKit", "GatewayModel", "GatewayCore", "WorkflowEngine", "QuoteBridge", "Signing",
-                .log, .nio, .httpTypes, .hummingbird, .jwt, .lifecycle,
+                .log, .nio, .nioHTTPTypes, .httpTypes, .hummingbird, .jwt, .lifecycle,
             ],
             resources: [.embedInCode("openapi.yaml"), .embedInCode("Console")]),
 
@@ -164,7 +165,7 @@ let package = Package(
             dependencies: [
                 "AdapterKit", "AdapterContract", "EmailAdapter", "WhatsAppAdapter", "WebhookAdapter", "GatewayModel", "GatewayCore",
                 "GatewayTestKit", "StoreBackends", "SQLiteStore", "GatewayAPI", "QuoteBridge", "WorkflowEngine", "Signing", .log,
-                .hummingbird, .hummingbirdTesting, .httpTypes, .jwt, .nio, .nioEmbedded, .yams,
+                .hummingbird, .hummingbirdTesting, .httpTypes, .jwt, .nio, .nioEmbedded, .nioHTTPTypes, .yams,
             ]),
         .testTarget(
             name: "GatewayRuntimeTests",
@@ -196,6 +197,7 @@ extension Target.Dependency {
     static var nio: Self { .product(name: "NIOCore", package: "swift-nio") }
     static var nioEmbedded: Self { .product(name: "NIOEmbedded", package: "swift-nio") }
     static var nioHTTP1: Self { .product(name: "NIOHTTP1", package: "swift-nio") }
+    static var nioHTTPTypes: Self { .product(name: "NIOHTTPTypes", package: "swift-nio-extras") }
     static var nioPosix: Self { .product(name: "NIOPosix", package: "swift-nio") }
     static var nioSSL: Self { .product(name: "NIOSSL", package: "swift-nio-ssl") }
     static var unixSignals: Self { .product(name: "UnixSignals", package: "swift-service-lifecycle") }

@@ -5,6 +5,7 @@ public import Hummingbird
 public import Logging
 import NIOCore
 import QuoteBridge
+public import ServiceLifecycle
 
 /// The gateway's HTTP side: every call of the document, the console, and what probes ask for.
 public struct GatewayAPI: Sendable {
@@ -55,12 +56,18 @@ public struct GatewayAPI: Sendable {
 
     /// A server for the routes, to be run by whoever runs the gateway.
     ///
-    /// - Parameter onListening: told the port once connections are accepted.
-    public func application(onListening: @escaping @Sendable (Int) -> Void = { _ in }) -> some ApplicationProtocol {
-        Application(
-            router: buildRouter(), server: .http1(configuration: .init(idleTimeout: .seconds(75))),
+    /// - Parameters:
+    ///   - grace: how long clients may keep a connection when the server is told to stop.
+    ///   - onListening: told the port once connections are accepted.
+    public func server(grace: Duration, onListening: @escaping @Sendable (Int) -> Void = { _ in }) -> some Service {
+        let connections = Connections()
+        let application = Application(
+            router: buildRouter(),
+            server: .http1(
+                configuration: .init(additionalChannelHandlers: [ConnectionWatch(connections)], idleTimeout: .seconds(75))),
             configuration: ApplicationConfiguration(address: .hostname(configuration.host, port: configuration.port)),
             onServerRunning: { channel in onListening(channel.localAddress?.port ?? 0) }, logger: logger)
+        return Interface(server: application, connections: connections, grace: grace)
     }
 
     /// Lets a call in: answers its caller where one is asked for, throws 401 or 403.

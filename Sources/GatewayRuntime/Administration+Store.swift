@@ -23,8 +23,15 @@ extension Administration {
     {
         try await OpenedStore(
             configuration.store, clock: nil, logger: .silent, appliesMigrations: isAsked || configuration.appliesMigrations,
-            // Another command is done in a moment.
-            patience: .seconds(10))
+            patience: patience)
+    }
+
+    /// Another command is done in a moment.
+    private static let patience = Duration.seconds(10)
+
+    /// What the daemon knows that has the embedded store open; nil without one: only one process ever opens the file.
+    private static func runningMigrations(on store: StoreLocation) async -> [MigrationStatus]? {
+        try? await ControlSocket.send(.migrations, to: store)?.migrations
     }
 
     /// Why the keyring does not open what the store holds; nil when it does. The store's schema must be current.
@@ -39,7 +46,14 @@ extension Administration {
     /// Throws unless a daemon of this version can work on the store as it is.
     public static func verifySchema(of configuration: GatewayConfiguration) async throws(StoreError) {
         switch configuration.store {
-        case .embedded(let path): try await SQLiteStore.verify(path: path)
+        case .embedded(let path):
+            guard let running = await runningMigrations(on: configuration.store) else {
+                return try await SQLiteStore.verify(path: path, patience: patience)
+            }
+            // The daemon made sure of its own at its start; what it cannot know is whether they are ours.
+            guard running == SQLiteStore.migrations(in: .applied) else {
+                throw .schema("The daemon that has the store open is of another version, whose migrations are not those of this one.")
+            }
         case .postgres(let location): try await PostgresStore.verify(location, logger: .silent)
         }
     }
@@ -55,7 +69,9 @@ extension Administration {
     /// The schema's migrations; changes nothing.
     public static func migrations(of configuration: GatewayConfiguration) async throws(StoreError) -> [MigrationStatus] {
         switch configuration.store {
-        case .embedded(let path): return try await SQLiteStore.plan(path: path)
+        case .embedded(let path):
+            if let running = await runningMigrations(on: configuration.store) { return running }
+            return try await SQLiteStore.plan(path: path, patience: patience)
         case .postgres(let location): return try await PostgresStore.plan(location, logger: .silent)
         }
     }

@@ -33,6 +33,8 @@ public struct Administration: Sendable {
         public var fault: String?
         /// What is to be known besides, and is no part of what a program reads.
         public var note: String?
+        /// What `migrations` answers, for programs.
+        public var migrations: [MigrationStatus]?
 
         public static func done(_ lines: [String]) -> Answer { Answer(output: lines) }
         public static func refused(_ why: String) -> Answer { Answer(output: [], fault: why) }
@@ -59,7 +61,9 @@ public struct Administration: Sendable {
                 return try await store.revokeKey(id, at: clock.now, audit: audit)
                     ? .done(["revoked"]) : .refused("there is no active key \(id)")
             case .migrations:
-                return .done(try await store.migrations().map { "\(Self.padded($0.number))  \($0.name)  \($0.state.rawValue)" })
+                let states = try await store.migrations()
+                return Answer(
+                    output: states.map { "\(Self.padded($0.number))  \($0.name)  \($0.state.rawValue)" }, migrations: states)
             }
         } catch { return .refused("\(error)") }
     }

@@ -39,6 +39,11 @@ public final class GatewayRuntime: Service {
     private struct Transports: Sendable {
         var http: CurlTransport
         var mail: SMTPTransport
+
+        func shutdown() async {
+            await http.shutdown()
+            await mail.shutdown()
+        }
     }
 
     private struct Parts: Sendable {
@@ -69,18 +74,17 @@ public final class GatewayRuntime: Service {
         transports = Transports(http: http, mail: mail)
 
         let environment = AdapterEnvironment(http: http, mail: mail, clock: clock ?? SystemClock(), logger: logger)
-        let channels = try Self.channels(configuration, adapters: adapters, environment: environment)
-        let keyring = try Keyring(parsing: configuration.keyring.reveal())
-        let opened = try await OpenedStore(
-            configuration.store, clock: clock, logger: logger, appliesMigrations: configuration.appliesMigrations,
-            spool: configuration.spool)
+        let (channels, keyring, opened): (Channels, Keyring, OpenedStore)
+        do {
+            channels = try Self.channels(configuration, adapters: adapters, environment: environment)
+            keyring = try Keyring(parsing: configuration.keyring.reveal())
+            opened = try await Self.open(configuration, keyring, clock: clock, logger: logger)
+        } catch {
+            await self.transports.shutdown()
+            throw error
+        }
         self.opened = opened
         let (store, clock) = (opened.store, opened.clock)
-
-        if let fault = await SealingCheck(store: store, sealer: KeyringSealer(keyring)).fault() {
-            await store.close()
-            throw Faults([Fault("secrets.keyring", "does not open what the store holds: \(fault)")])
-        }
 
         let metrics = Metrics(clock: clock)
         let feed = StatusFeed()
@@ -94,7 +98,13 @@ public final class GatewayRuntime: Service {
         let factory = DeliveryFactory(channels: channels)
         let intake = MessageIntake(store: store, factory: factory, gate: gate, clock: clock, observer: observer, wake: wake)
         let reports = ReportIngest(store: store, gate: gate, channels: channels, clock: clock, observer: observer, wake: wake)
-        spooling = try await SpoolWork(configuration, opened, channels: channels, keyring: keyring, observer: observer, logger: logger)
+        do {
+            spooling = try await SpoolWork(configuration, opened, channels: channels, keyring: keyring, observer: observer, logger: logger)
+        } catch {
+            await self.transports.shutdown()
+            await store.close()
+            throw error
+        }
         let bridge = QuoteBridge(
             store: store, intake: intake, planner: Planner(factory: factory), sealer: KeyringSealer(keyring),
             configuration: configuration.quotes, feed: ActivityFeed(), clock: clock, observer: observer,
@@ -105,14 +115,16 @@ public final class GatewayRuntime: Service {
             reports: reports, channels: channels, bridge: bridge, metrics: metrics, feed: feed, observer: observer, clock: clock)
         services.coordination = redis
         self.services = services
+        let dispatcher = Dispatcher(
+            channels: channels, store: store, gate: gate, reports: reports, configuration: configuration.dispatch, clock: clock,
+            observer: observer, wake: wake, coordination: redis.map { Coordination(rates: $0, circuits: $0) })
         var parts = Parts(
-            dispatcher: Dispatcher(
-                channels: channels, store: store, gate: gate, reports: reports, configuration: configuration.dispatch, clock: clock,
-                observer: observer, wake: wake, coordination: redis.map { Coordination(rates: $0, circuits: $0) }),
+            dispatcher: dispatcher,
             // The embedded store is this process's alone: nobody else makes leases or deadlines.
             maintenance: Maintenance(
                 store: store, channels: channels, reports: reports, retention: configuration.retention,
-                longestWait: opened.shared == nil ? nil : .seconds(10), clock: clock, observer: observer, wake: wake),
+                longestWait: opened.shared == nil ? nil : .seconds(10), clock: clock, observer: observer, wake: wake,
+                isHeldHere: dispatcher.holds),
             wake: wake)
         let wakes = PostgresWakes(opened, at: configuration.store, logger: logger)
         let transports: [(any WakeTransport & Service)?] = [redis, wakes]
@@ -121,6 +133,20 @@ public final class GatewayRuntime: Service {
             parts.coordination.append(WakeExchange(wake, over: transports.compactMap { $0 }, poll: nil, clock: clock))
         }
         self.parts = parts
+    }
+
+    /// Opens the store, unless the keyring is not the one that it was written with.
+    private static func open(
+        _ configuration: GatewayConfiguration, _ keyring: Keyring, clock: (any WallClock)?, logger: Logger
+    ) async throws -> OpenedStore {
+        let opened = try await OpenedStore(
+            configuration.store, clock: clock, logger: logger, appliesMigrations: configuration.appliesMigrations,
+            spool: configuration.spool)
+        if let fault = await SealingCheck(store: opened.store, sealer: KeyringSealer(keyring)).fault() {
+            await opened.store.close()
+            throw Faults([Fault("secrets.keyring", "does not open what the store holds: \(fault)")])
+        }
+        return opened
     }
 
     private static func channels(
@@ -146,8 +172,18 @@ public final class GatewayRuntime: Service {
     /// - Throws: a `ListeningError` when the interface cannot listen where it should.
     public func run() async throws {
         defer { logger.notice("stopped") }
-        // What is listed last stops first.
-        var running: [any Service] = parts.coordination
+        do { try await work() } catch {
+            await close()
+            throw error
+        }
+        await close()
+    }
+
+    /// How much longer than the grace anything may take to stop.
+    private static let overtime = Duration.seconds(5)
+
+    private func work() async throws {
+        var running: [any Service] = []
         if case .embedded(let path) = configuration.store {
             running.append(ControlSocket(path: ControlSocket.path(forStore: path), administration: administration, logger: logger))
         }
@@ -164,15 +200,19 @@ public final class GatewayRuntime: Service {
             if let late = spooling.lateOpening(opened, appliesMigrations: configuration.appliesMigrations) { running.append(late) }
         }
         running.append(try await api())
-        let group = ServiceGroup(
-            configuration: .init(
-                services: running.map { .init(service: $0, successTerminationBehavior: .gracefullyShutdownGroup) }, logger: logger))
+        // What is listed last stops first: other nodes still hear how the last attempts ended.
+        var order = ServiceGroupConfiguration(
+            services: (parts.coordination + [Together(services: running)]).map {
+                .init(service: $0, successTerminationBehavior: .gracefullyShutdownGroup)
+            }, logger: logger)
+        order.maximumGracefulShutdownDuration = configuration.dispatch.grace + Self.overtime
+        let group = ServiceGroup(configuration: order)
+        // Detached, or whoever stops this service would stop those within at once.
+        let task = Task.detached { try await group.run() }
         do {
-            // Detached, or whoever stops this service would stop those within at once.
-            let running = Task.detached { try await group.run() }
             try await withTaskCancellationHandler {
                 try await withGracefulShutdownHandler {
-                    try await running.value
+                    try await task.value
                 } onGracefulShutdown: {
                     self.logger.notice("stopping")
                     self.services.stop.raise()
@@ -182,13 +222,12 @@ public final class GatewayRuntime: Service {
                     }
                 }
             } onCancel: {
-                running.cancel()
+                task.cancel()
             }
-        } catch {
-            await close()
-            throw error
+        } catch  where services.stop.isRaised {
+            // It was to end, and it has.
+            logger.warning("a part of the gateway was cut off", metadata: ["error": "\(type(of: error))"])
         }
-        await close()
     }
 
     /// What one daemon does for all: this one, or of several the one that leads.
@@ -203,14 +242,14 @@ public final class GatewayRuntime: Service {
     private func api() async throws -> any Service {
         var api = APIConfiguration(configuration)
         api.servesCalls = roles.contains(.api)
-        let interface = try await GatewayAPI(services: services, configuration: api, logger: logger).application(onListening: onListening)
+        let interface = try await GatewayAPI(services: services, configuration: api, logger: logger)
+            .server(grace: configuration.dispatch.grace, onListening: onListening)
         return Listening(interface: interface, host: api.host, port: api.port)
     }
 
     /// Ends transports and store; for a runtime that never ran.
     public func close() async {
-        await transports.http.shutdown()
-        await transports.mail.shutdown()
+        await transports.shutdown()
         await spooling?.close()
         await opened.store.close()
     }

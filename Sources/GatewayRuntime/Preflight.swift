@@ -18,37 +18,58 @@ public enum Preflight {
         public var detail: String
     }
 
-    public static func run(_ configuration: GatewayConfiguration, adapters: [any ChannelAdapter.Type], clock: any WallClock = SystemClock())
-        async -> [Line]
-    {
-        var lines = [
+    /// How long a provider may take to let us in.
+    private static let limit = Duration.seconds(15)
+
+    /// Hands each line to `report` as soon as it is known; answers whether nothing failed.
+    public static func run(
+        _ configuration: GatewayConfiguration, adapters: [any ChannelAdapter.Type], clock: any WallClock = SystemClock(),
+        report: (Line) -> Void
+    ) async -> Bool {
+        var isGood = true
+        func tell(_ line: Line) {
+            report(line)
+            if line.verdict == .fail { isGood = false }
+        }
+        tell(
             Line(
                 verdict: .ok, name: "configuration",
-                detail: configuration.channels.count == 1 ? "1 channel" : "\(configuration.channels.count) channels")
-        ]
-        lines += await checkStore(configuration)
-        lines += await checkSpool(configuration)
-        lines += await checkRedis(configuration)
-        lines.append(checkLinks(configuration))
+                detail: configuration.channels.count == 1 ? "1 channel" : "\(configuration.channels.count) channels"))
+        for line in await checkStore(configuration) { tell(line) }
+        for line in await checkSpool(configuration) { tell(line) }
+        for line in await checkRedis(configuration) { tell(line) }
+        tell(checkLinks(configuration))
         let http = CurlTransport(configuration: CurlConfiguration())
         let mail = SMTPTransport(configuration: SMTPConfiguration(), eventLoopGroup: MultiThreadedEventLoopGroup.singleton, logger: .silent)
         let environment = AdapterEnvironment(http: http, mail: mail, clock: clock, logger: .silent)
-        for type in adapters {
-            let name = "channel \(type.descriptor.channel)"
-            guard let section = configuration.channels[type.descriptor.channel] else {
-                lines.append(Line(verdict: .warn, name: name, detail: "is installed and not configured"))
-                continue
-            }
-            do {
-                lines.append(line(name, try await type.init(settings: section.settings, environment: environment).probe()))
-            } catch let faults as Faults {
-                lines.append(
-                    Line(verdict: .fail, name: name, detail: faults.list.map { "\($0.path) \($0.message)" }.joined(separator: "; ")))
-            } catch { lines.append(Line(verdict: .fail, name: name, detail: "was cut off")) }
-        }
+        for type in adapters { tell(await check(type, in: configuration, environment)) }
         await http.shutdown()
         await mail.shutdown()
-        return lines
+        return isGood
+    }
+
+    private static func check(
+        _ type: any ChannelAdapter.Type, in configuration: GatewayConfiguration, _ environment: AdapterEnvironment
+    ) async -> Line {
+        let name = "channel \(type.descriptor.channel)"
+        guard let section = configuration.channels[type.descriptor.channel] else {
+            return Line(verdict: .warn, name: name, detail: "is installed and not configured")
+        }
+        do throws(Faults) {
+            let adapter = try type.init(settings: section.settings, environment: environment)
+            let probing = Task { () async throws(CancellationError) in try await adapter.probe() }
+            let timer = Task {
+                try await environment.clock.sleep(until: environment.clock.now + limit)
+                probing.cancel()
+            }
+            defer { timer.cancel() }
+            guard let outcome = try? await probing.value else {
+                return Line(verdict: .fail, name: name, detail: "did not let us in within \(limit.components.seconds) s")
+            }
+            return line(name, outcome)
+        } catch {
+            return Line(verdict: .fail, name: name, detail: error.list.map { "\($0.path) \($0.message)" }.joined(separator: "; "))
+        }
     }
 
     private static func checkStore(_ configuration: GatewayConfiguration) async -> [Line] {

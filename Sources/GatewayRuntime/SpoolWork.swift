@@ -62,7 +62,7 @@ struct SpoolWork: Sendable {
         let forever = RetentionPolicy(settled: .seconds(100 * 365 * 86_400), events: .seconds(100 * 365 * 86_400))
         maintenance = Maintenance(
             store: store, channels: channels, reports: reports, retention: forever, longestWait: nil, clock: clock, observer: observer,
-            wake: wake)
+            wake: wake, isHeldHere: dispatcher.holds)
     }
 
     func services(_ bridge: QuoteBridge) -> [any Service] {

@@ -12,7 +12,15 @@ public enum StoreLocation: Sendable {
     init(url: String, pooler: PostgresLocation.Pooler?) throws(Fault) {
         if url.hasPrefix("sqlite:"), url.count > 7 {
             if pooler == .transaction { throw Fault("store.pooler", "is for PostgreSQL; the embedded store has none") }
-            self = .embedded(path: String(url.dropFirst(7)))
+            let path = String(url.dropFirst(7))
+            // A socket elsewhere, under a short name, would be a second place to say who may command the daemon.
+            if ControlSocket.path(forStore: path).utf8.count > ControlSocket.longestPath {
+                throw Fault(
+                    "store.url",
+                    "has a path of \(path.utf8.count) bytes; the socket beside the file allows for "
+                        + "\(ControlSocket.longestPath - ControlSocket.path(forStore: "").utf8.count). Choose a shorter one")
+            }
+            self = .embedded(path: path)
         } else if url.hasPrefix("postgres://") || url.hasPrefix("postgresql://") {
             do { self = .postgres(try PostgresLocation(url: url, pooler: pooler ?? .none)) } catch {
                 throw Fault("store.url", "is no URL of PostgreSQL: \(error)")

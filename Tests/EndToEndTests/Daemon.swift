@@ -142,6 +142,14 @@ final class Daemon: Sendable {
         return await ended()
     }
 
+    /// Returns when the daemon takes no calls any more.
+    func waitUntilClosed() async throws {
+        for _ in 0..<100_000 {
+            guard (try? await call("GET", "/healthz")) != nil else { return }
+        }
+        throw Failure(description: "the daemon went on answering")
+    }
+
     /// Exit status and log, once the daemon has ended; it can be started again.
     func ended() async -> (status: Int32, log: String) {
         guard let running = process.withLock({ $0 }) else { return (0, "") }
@@ -151,8 +159,16 @@ final class Daemon: Sendable {
 
     /// Asks the daemon to stop and takes its folder away; answers its exit status and what it logged.
     ///
-    /// - Parameter signals: how often it is asked.
-    func stop(signals: Int = 1) async -> (status: Int32, log: String) {
+    /// - Parameters:
+    ///   - signals: how often it is asked.
+    ///   - limit: when it has not stopped by then it is killed.
+    func stop(signals: Int = 1, within limit: Duration? = nil) async -> (status: Int32, log: String) {
+        let bound = Task {
+            guard let limit else { return }
+            try await Task.sleep(for: limit)
+            signal(SIGKILL)
+        }
+        defer { bound.cancel() }
         for number in 0..<signals {
             // Two signals at once would be one.
             if number > 0, let running = process.withLock({ $0 }) { _ = await running.errorLine(containing: "\"message\":\"stopping\"") }

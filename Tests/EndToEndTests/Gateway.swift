@@ -31,8 +31,8 @@ struct Gateway {
 
     /// Stops the daemon as an operator would, then the providers; answers the daemon's exit status and log.
     @discardableResult
-    func stop() async -> (status: Int32, log: String) {
-        let result = await daemon.stop()
+    func stop(within limit: Duration? = nil) async -> (status: Int32, log: String) {
+        let result = await daemon.stop(within: limit)
         await providers.stop()
         return result
     }

@@ -8,14 +8,6 @@ import Testing
 struct ShutdownTests {
     private static let targets = ["email": "a@klant.example", "whatsapp": "+31612345678"]
 
-    /// Returns when the daemon takes no calls any more.
-    private func waitUntilClosed(_ daemon: Daemon) async throws {
-        for _ in 0..<100_000 {
-            guard (try? await daemon.call("GET", "/healthz")) != nil else { return }
-        }
-        Issue.record("the daemon went on answering")
-    }
-
     /// One message on each channel, received and not answered by its provider.
     private func hold(_ gateway: Gateway) async throws -> [String: String] {
         gateway.providers.smtp.setScript([SMTPRule(at: .finalDot, .hold)])
@@ -35,7 +27,7 @@ struct ShutdownTests {
         try await Gateway.with(more: "shutdown: { grace: 60s }") { gateway in
             let ids = try await hold(gateway)
             gateway.daemon.signal(SIGTERM)
-            try await waitUntilClosed(gateway.daemon)
+            try await gateway.daemon.waitUntilClosed()
             gateway.providers.smtp.release()
             gateway.providers.whatsapp.release()
             gateway.providers.webhook.release()
@@ -80,7 +72,7 @@ struct ShutdownTests {
             for index in 0..<50 { _ = try await gateway.deliver("email", to: "m\(index)@klant.example") }
             try await gateway.providers.smtp.waitForCount(2, timeout: .seconds(30))
             gateway.daemon.signal(SIGTERM)
-            try await waitUntilClosed(gateway.daemon)
+            try await gateway.daemon.waitUntilClosed()
             gateway.providers.smtp.release()
             #expect(await gateway.daemon.ended().status == 0)
 
@@ -99,7 +91,7 @@ struct ShutdownTests {
         try await Gateway.with(more: "shutdown: { grace: 600s }") { gateway in
             _ = try await hold(gateway)
             gateway.daemon.signal(SIGTERM)
-            try await waitUntilClosed(gateway.daemon)
+            try await gateway.daemon.waitUntilClosed()
             gateway.daemon.signal(SIGTERM)
             #expect(await gateway.daemon.ended().status == 1)
             try await gateway.daemon.start()

@@ -1,6 +1,7 @@
 import AdapterKit
 import NIOCore
 import NIOPosix
+import Synchronization
 
 /// One connection to the daemon, byte for byte.
 final class TestSocket: Sendable {
@@ -16,22 +17,25 @@ final class TestSocket: Sendable {
     private let input: AsyncStream<UInt8>
     private let pump: Task<Void, Never>
 
-    init(port: Int) async throws {
-        channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton).connect(host: "127.0.0.1", port: port) {
-            channel in
+    convenience init(port: Int) async throws { try await self.init(SocketAddress(ipAddress: "127.0.0.1", port: port)) }
+    convenience init(path: String) async throws { try await self.init(SocketAddress(unixDomainSocketPath: path)) }
+
+    private init(_ address: SocketAddress) async throws {
+        channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton).connect(to: address) { channel in
             channel.eventLoop.makeCompletedFuture { try NIOAsyncChannel<ByteBuffer, ByteBuffer>(wrappingChannelSynchronously: channel) }
         }
         let (input, bytes) = AsyncStream.makeStream(of: UInt8.self)
         let (output, buffers) = AsyncStream.makeStream(of: ByteBuffer.self)
         self.input = input
         self.buffers = buffers
-        let channel = channel
+        let (channel, isDeaf) = (channel, isDeaf)
         pump = Task {
             try? await channel.executeThenClose { inbound, outbound in
                 try await withThrowingTaskGroup(of: Void.self) { group in
                     group.addTask {
                         for try await buffer in inbound {
                             for byte in buffer.readableBytesView { bytes.yield(byte) }
+                            if isDeaf.isRaised { try await Task.sleep(for: .seconds(86_400)) }
                         }
                         bytes.finish()
                     }
@@ -46,10 +50,30 @@ final class TestSocket: Sendable {
         }
     }
 
+    private final class Flag: Sendable {
+        private let raised = Atomic(false)
+
+        var isRaised: Bool { raised.load(ordering: .relaxed) }
+        func raise() { raised.store(true, ordering: .relaxed) }
+    }
+
+    private let isDeaf = Flag()
+
+    /// Takes no more bytes from the connection after the next few, until it is closed.
+    func stopReading() { isDeaf.raise() }
+
     private let buffers: AsyncStream<ByteBuffer>.Continuation
 
     func write(_ text: String) async throws { buffers.yield(ByteBuffer(string: text)) }
     func write(_ bytes: [UInt8]) async throws { buffers.yield(ByteBuffer(bytes: bytes)) }
+
+    /// Writes the same again and again until it is closed.
+    func keepWriting(_ text: String, every pause: Duration) {
+        let buffers = buffers
+        Task {
+            while case .enqueued = buffers.yield(ByteBuffer(string: text)) { try await Task.sleep(for: pause) }
+        }
+    }
 
     /// Everything up to and with the mark.
     func text(until mark: String) async throws -> String {

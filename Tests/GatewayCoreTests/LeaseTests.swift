@@ -28,6 +28,34 @@ import Testing
         }
     }
 
+    @Test("a clock that is set forward takes no attempt from those who make it", arguments: [Duration.seconds(61), .seconds(3600)])
+    func aClockIsSetForward(jump: Duration) async throws {
+        let script = ProviderScript([.hang])
+        try await OutboxBench.with([.chat(script)]) { bench in
+            try await bench.running { _ in
+                let id = try await bench.accept("+31612345678", channel: .whatsapp)[0]
+                await script.waitForCalls(count: 1)
+                await bench.clock.waitForSleeper(until: bench.at(20))
+                await bench.clock.waitForSleeper(until: bench.at(60))
+                // Maintenance looks before the lane has come to renew.
+                let renewal = Latch()
+                bench.store.hold(.renew, renewal)
+                let looks = bench.store.count(.expiredLeases)
+                bench.clock.set(forwardBy: jump)
+                await renewal.waitForArrivals()
+                await bench.store.waitForCalls(.expiredLeases, count: looks + 1)
+                await bench.clock.waitForSleeper(until: bench.clock.now + .seconds(1))
+                #expect(try await bench.delivery(id).state == .pending)
+                bench.store.hold(.renew, nil)
+                renewal.open()
+                await bench.clock.waitForSleeper(until: bench.clock.now + .seconds(20))
+                script.release()
+                let delivery = try await bench.change(of: id, to: .succeeded)
+                #expect(delivery.attemptCount == 1 && delivery.recordedAttempts == 1)
+            }
+        }
+    }
+
     @Test func aRenewalThatFailsIsTriedAgainAfterASecond() async throws {
         let script = ProviderScript([.hang])
         try await OutboxBench.with([.mail(script)]) { bench in

@@ -106,7 +106,7 @@ struct Node: Sendable {
             clock: bench.clock, observer: bench.log, wake: bench.relay)
         let maintenance = Maintenance(
             store: bench.store, channels: bench.channels, reports: bench.reports, retention: RetentionPolicy(), longestWait: longestWait,
-            clock: bench.clock, observer: bench.log, wake: bench.relay)
+            clock: bench.clock, observer: bench.log, wake: bench.relay, isHeldHere: dispatcher.holds)
         let group = ServiceGroup(services: [maintenance, dispatcher], logger: Logger(label: "test"))
         self.group = group
         task = Task { try await group.run() }

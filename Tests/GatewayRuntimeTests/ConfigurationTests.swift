@@ -51,6 +51,17 @@ import WhatsAppAdapter
         #expect(configuration.channels.count == 1 && configuration.jwt == nil && configuration.appliesMigrations)
     }
 
+    @Test func aStoreWhosePathLeavesNoRoomForItsSocketIsRefused() throws {
+        func yaml(_ length: Int) -> String {
+            Self.good.replacing("/tmp/x.db", with: "/" + String(repeating: "a", count: length - 1))
+        }
+        #expect(try read(yaml(98)).store.description.utf8.count == 98)
+        #expect(
+            faults(yaml(99)) == [
+                "store.url (line 3): has a path of 99 bytes; the socket beside the file allows for 98. Choose a shorter one"
+            ])
+    }
+
     @Test func redisIsOptionalAndItsAddressIsNeverShown() throws {
         #expect(try read(Self.good).redis == nil)
         #expect(try read(Self.good + "\nredis: { url: \"redis://:hidden@127.0.0.1:6379/0\" }").redis != nil)

@@ -31,6 +31,22 @@ import Testing
         }
     }
 
+    @Test func whatOneProcessHasOpenNoOtherLooksInto() async throws {
+        let folder = try TestFolder()
+        defer { folder.remove() }
+        let store = try await folder.store()
+        for look in [
+            { () async throws in _ = try await SQLiteStore.plan(path: folder.path("store")) },
+            { () async throws in try await SQLiteStore.verify(path: folder.path("store")) },
+        ] {
+            let error = await #expect(throws: StoreError.self) { try await look() }
+            #expect(error?.description.contains("Another process has the store open") == true)
+        }
+        await store.close()
+        #expect(try await SQLiteStore.plan(path: folder.path("store")) == SQLiteStore.migrations(in: .applied))
+        try await SQLiteStore.verify(path: folder.path("store"))
+    }
+
     @Test func aMigrationThatWasEditedIsRefused() async throws {
         let error = try await reopening(after: "UPDATE schema_migrations SET checksum = 'x' WHERE number = 1")
         #expect(error?.description.contains("001_outbox") == true)

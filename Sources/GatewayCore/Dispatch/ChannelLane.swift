@@ -89,6 +89,7 @@ final class ChannelLane: Sendable {
             channel: channel.name, limit: limit, excludedOrganizations: leftOut, now: now, leaseUntil: now + configuration.lease)
         do {
             let claim = try await store.claim(request)
+            state.withLock { $0.handsOn.formUnion(claim.deliveries.map(\.token)) }
             if !claim.undecodable.isEmpty { await worker.failUndecodable(claim.undecodable, leaseUntil: request.leaseUntil) }
             if !claim.deliveries.isEmpty {
                 wakeRelay.watch(request.leaseUntil)
@@ -149,6 +150,7 @@ final class ChannelLane: Sendable {
             for event in events { observer.observe(event) }
             for piece in news { coordination?.circuits.publish(piece, on: channel.name) }
             await worker.conclude(claimed, result, lane: self, leaseUntil: leaseUntil ?? clock.now, resumeAt: resumeAt)
+            state.withLock { _ = $0.handsOn.remove(claimed.token) }
             next = await takeNext()
             if state.withLock({ $0.wantsClaim(at: clock.now) || $0.lacksTokens(at: clock.now) }) { signal.raise() }
         }
@@ -168,10 +170,15 @@ final class ChannelLane: Sendable {
         return until - clock.now >= configuration.lease / 3
     }
 
-    /// `false` when the attempt is to be cancelled at once.
     /// Whether the node stops.
     var isDraining: Bool { state.withLock { $0.isDraining } }
 
+    /// Whether the lease is in this lane's hands.
+    func holds(_ token: LeaseToken) -> Bool {
+        state.withLock { $0.held[token] != nil || $0.running[token] != nil || $0.handsOn.contains(token) }
+    }
+
+    /// `false` when the attempt is to be cancelled at once.
     func canCancel(_ token: LeaseToken, by cancel: @escaping @Sendable () -> Void) -> Bool {
         state.withLock { $0.canCancel(token, by: cancel) }
     }
@@ -212,8 +219,16 @@ final class ChannelLane: Sendable {
 
     // MARK: Leases
 
+    /// From here on a difference between two clocks is one that somebody set.
+    private static let jump = Duration.seconds(1)
+
     private func keepLeases() async {
+        var last = (now: clock.now, steady: clock.steady)
         while !Task.isCancelled {
+            let time = (now: clock.now, steady: clock.steady)
+            let jump = (time.now - last.now) - (time.steady - last.steady)
+            if jump > Self.jump { state.withLock { $0.clockJumped(by: jump) } }
+            last = time
             let careAt = state.withLock { $0.planCare() }
             if careAt.map({ $0 > clock.now }) ?? true {
                 await leaseSignal.wait(until: careAt, clock: clock)

@@ -67,6 +67,12 @@ public final class Dispatcher: Service, Sendable {
         cutting.withLock { $0 }?.cancel()
     }
 
+    /// Whether this process still works under a lease, or writes how that ended.
+    public func holds(_ token: LeaseToken) -> Bool {
+        // In the order in which a lease goes from hand to hand, so that none is missed between two.
+        lanes.values.contains { $0.holds(token) } || settler.holds(token)
+    }
+
     private func stop(after grace: Duration) {
         let end = clock.now + grace
         for lane in lanes.values { lane.drain() }

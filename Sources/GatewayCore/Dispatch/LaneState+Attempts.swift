@@ -92,6 +92,7 @@ extension LaneState {
     /// An attempt ended, or never took place (`outcome` nil). Answers what changed for the circuit or the account.
     mutating func finish(_ claimed: ClaimedDelivery, outcome: DeliveryOutcome?, at now: Timestamp) -> [GatewayEvent] {
         guard let attempt = running.removeValue(forKey: claimed.token) else { return [] }
+        handsOn.insert(claimed.token)
         queue.finish(claimed)
         let isProbe = probe == claimed.token
         if isProbe { probe = nil }

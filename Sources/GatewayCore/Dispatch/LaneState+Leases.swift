@@ -53,6 +53,13 @@ extension LaneState {
         running.filter { $0.value.cut == nil && ($0.value.overrunAt.map { $0 <= now } ?? false) }.keys.flatMap { cut($0, .overrun) }
     }
 
+    /// The clock was set forward: attempts have used up nothing of their time by that.
+    mutating func clockJumped(by jump: Duration) {
+        for token in running.keys {
+            if let overrunAt = running[token]?.overrunAt { running[token]?.overrunAt = overrunAt + jump }
+        }
+    }
+
     /// Ends every attempt under way; answers how.
     mutating func cutAll() -> [@Sendable () -> Void] {
         running.keys.flatMap { cut($0, .stopped) }

@@ -38,6 +38,8 @@ struct LaneState: Sendable {
     /// By token: a delivery whose lease was lost may come back while its old attempt is still under way.
     var held: [LeaseToken: Held] = [:]
     var running: [LeaseToken: Running] = [:]
+    /// Leases on their way from the store into the lane, or out of it to whoever writes how they ended.
+    var handsOn: Set<LeaseToken> = []
     var circuit: CircuitBreaker
     var endpoints: [Endpoint: CircuitBreaker] = [:]
     var pause: AccountPause
@@ -170,6 +172,7 @@ struct LaneState: Sendable {
             let until = claimed.delivery.lease?.until ?? now
             held[claimed.token] = Held(verdict: verdicts[claimed.delivery.id], leaseUntil: until)
             queue.add(claimed)
+            handsOn.remove(claimed.token)
         }
         guard let earliest = claim.deliveries.compactMap(\.delivery.lease?.until).min() else { return (false, []) }
         let ids = Set(claim.deliveries.map(\.delivery.id))

@@ -20,10 +20,20 @@ final class Settler: Sendable {
         /// Given back unused; due again at that time.
         case release(ClaimedDelivery, dueAt: Timestamp?)
         case failUndecodable(LeaseReference, leaseUntil: Timestamp)
+
+        var token: LeaseToken {
+            switch self {
+            case .settle(let ending): ending.claimed.token
+            case .release(let claimed, _): claimed.token
+            case .failUndecodable(let lease, _): lease.token
+            }
+        }
     }
 
     private struct State {
         var gathered: [Work] = []
+        /// Of what is gathered, and of what is being written.
+        var tokens: Set<LeaseToken> = []
         var isRunning = false
         var room: [CheckedContinuation<Void, Never>] = []
         var idle: [CheckedContinuation<Void, Never>] = []
@@ -61,6 +71,7 @@ final class Settler: Sendable {
         if work.isEmpty { return }
         let (mustStart, isFull) = state.withLock { state in
             state.gathered += work
+            state.tokens.formUnion(work.map(\.token))
             defer { state.isRunning = true }
             return (!state.isRunning, state.gathered.count >= limit * 4)
         }
@@ -87,6 +98,9 @@ final class Settler: Sendable {
             if isIdle { continuation.resume() }
         }
     }
+
+    /// Whether the end of that lease is still to be written.
+    func holds(_ token: LeaseToken) -> Bool { state.withLock { $0.tokens.contains(token) } }
 
     /// From that time on each write is tried once and no more: the node stops.
     func giveUp(at time: Timestamp) {
@@ -122,6 +136,7 @@ final class Settler: Sendable {
             for continuation in continuations { continuation.resume() }
             if batch.isEmpty { return }
             await write(batch)
+            state.withLock { $0.tokens.subtract(batch.map(\.token)) }
         }
     }
 

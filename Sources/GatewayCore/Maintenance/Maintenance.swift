@@ -26,15 +26,20 @@ public final class Maintenance: Service, Sendable {
     private let wake: WakeRelay
     private let aftermath: Aftermath
     private let longestWait: Duration?
+    private let isHeldHere: @Sendable (LeaseToken) -> Bool
     private let nextLook: NextLook
 
     /// - Parameter longestWait: where other nodes work on the same store, it is looked at this often at least: they make leases and
     ///   deadlines that nobody here hears of. `nil` for a store that only this process opens.
+    /// - Parameter isHeldHere: whether this process works under a lease. Such a one is not ended, whatever the clock says: where the
+    ///   machine's time was set, it renews it in a moment.
     public init(
         store: any OutboxClaiming & DeliveryChanging & OutboxReading & StoreMaintaining, channels: Channels, reports: ReportIngest,
-        retention: RetentionPolicy, longestWait: Duration?, clock: any WallClock, observer: any DeliveryObserver, wake: WakeRelay
+        retention: RetentionPolicy, longestWait: Duration?, clock: any WallClock, observer: any DeliveryObserver, wake: WakeRelay,
+        isHeldHere: @escaping @Sendable (LeaseToken) -> Bool
     ) {
         self.store = store
+        self.isHeldHere = isHeldHere
         self.channels = channels
         self.reports = reports
         self.retention = retention
@@ -90,7 +95,7 @@ public final class Maintenance: Service, Sendable {
             }
             var transitions: [DeliveryID: (Delivery, Transition)] = [:]
             var settlements: [Settlement] = []
-            for claimed in expired {
+            for claimed in expired where !isHeldHere(claimed.token) {
                 let lifecycle = lifecycle(claimed.delivery.endpoint.channel)
                 guard case .success(let transition) = lifecycle.reduce(claimed.delivery, .leaseExpired) else { continue }
                 transitions[claimed.delivery.id] = (claimed.delivery, transition)

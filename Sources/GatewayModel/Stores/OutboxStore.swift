@@ -120,8 +120,8 @@ public struct StoreStatistics: Hashable, Sendable {
     }
 }
 
-public struct MigrationStatus: Hashable, Sendable {
-    public enum State: String, Hashable, Sendable { case applied, pending, unknown }
+public struct MigrationStatus: Codable, Hashable, Sendable {
+    public enum State: String, Codable, Hashable, Sendable { case applied, pending, unknown }
 
     public var number: Int
     public var name: String

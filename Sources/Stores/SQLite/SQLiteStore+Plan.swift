@@ -5,35 +5,49 @@ public import GatewayModel
 
 // The schema of a store that is not open: looked at, held against this daemon, and taken back.
 extension SQLiteStore {
+    /// The migrations of a daemon of this version, where all are in this state.
+    public static func migrations(in state: MigrationStatus.State) -> [MigrationStatus] {
+        MigrationFile.sqlite.map { MigrationStatus(number: $0.number, name: $0.name, state: state) }
+    }
+
     /// What a daemon of this version would do to the schema of the store at `path`, without touching it; all is pending where there is no store.
-    public static func plan(path: String) async throws(StoreError) -> [MigrationStatus] {
-        guard FileManager.default.fileExists(atPath: path) else {
-            return MigrationPlan(MigrationFile.sqlite, applied: []).states
-        }
-        return try await onFile(path, readonly: true) { connection throws(StoreError) in try SQLiteMigrator().status(connection) }
+    ///
+    /// - Parameter patience: how long to wait for another process that has the store open.
+    public static func plan(path: String, patience: Duration = .zero) async throws(StoreError) -> [MigrationStatus] {
+        guard FileManager.default.fileExists(atPath: path) else { return migrations(in: .pending) }
+        return try await onFile(path, readonly: true, patience) { connection throws(StoreError) in try SQLiteMigrator().status(connection) }
     }
 
     /// Throws unless a daemon of this version can work on the store at `path` as it is.
-    public static func verify(path: String) async throws(StoreError) {
+    public static func verify(path: String, patience: Duration = .zero) async throws(StoreError) {
         guard FileManager.default.fileExists(atPath: path) else { throw .schema("There is no store yet.") }
-        try await onFile(path, readonly: true) { connection throws(StoreError) in try SQLiteMigrator().verify(connection) }
+        try await onFile(path, readonly: true, patience) { connection throws(StoreError) in try SQLiteMigrator().verify(connection) }
     }
 
     /// Takes back every migration above `number` with what it brought; all of them, or none where one cannot be taken back.
     public static func rollBack(path: String, to number: Int) async throws(StoreError) {
         guard FileManager.default.fileExists(atPath: path) else { throw .schema("There is no store yet.") }
-        let lock = try SQLiteLock(path: path + ".lock")
-        defer { lock.release() }
-        try await onFile(path, readonly: false) { connection throws(StoreError) in try SQLiteMigrator().rollBack(connection, to: number) }
+        try await onFile(path, readonly: false, .zero) { connection throws(StoreError) in
+            try SQLiteMigrator().rollBack(connection, to: number)
+        }
     }
 
+    /// - Parameter patience: how long to wait for another process that has the file open; nil to read beside it.
     static func onFile<Value: Sendable>(
-        _ path: String, readonly: Bool, _ body: @escaping @Sendable (SQLiteConnection) throws(StoreError) -> Value
+        _ path: String, readonly: Bool, _ patience: Duration? = nil,
+        _ body: @escaping @Sendable (SQLiteConnection) throws(StoreError) -> Value
     ) async throws(StoreError) -> Value {
         let result: Result<Value, StoreError> = await withCheckedContinuation { continuation in
             // Reading waits for the disk, which no cooperative thread may do.
             DispatchQueue.global().async {
-                continuation.resume(returning: Result { () throws(StoreError) in try open(path, readonly: readonly, body) })
+                continuation.resume(
+                    returning: Result { () throws(StoreError) in
+                        let lock = try patience.map { patience throws(StoreError) in
+                            try SQLiteLock(path: path + ".lock", patience: patience)
+                        }
+                        defer { lock?.release() }
+                        return try open(path, readonly: readonly, body)
+                    })
             }
         }
         return try result.get()

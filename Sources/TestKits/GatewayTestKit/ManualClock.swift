@@ -13,6 +13,8 @@ public final class ManualClock: WallClock {
 
     private struct State {
         var now: Timestamp
+        /// How far it was set forward, all in all.
+        var set = Duration.zero
         var lastNumber = 0
         var sleepCount = 0
         var sleepers: [Sleeper] = []
@@ -24,6 +26,7 @@ public final class ManualClock: WallClock {
     public init(now: Timestamp = Timestamp(year: 2026, month: 3, day: 1, hour: 9)) { state = Watched(State(now: now)) }
 
     public var now: Timestamp { state.withLock { $0.now } }
+    public var steady: Timestamp { state.withLock { $0.now - $0.set } }
 
     /// How many sleep now.
     public var sleeperCount: Int { state.withLock { $0.sleepers.count } }
@@ -35,6 +38,16 @@ public final class ManualClock: WallClock {
     public var nextWake: Timestamp? { state.withLock { $0.sleepers.map { $0.deadline }.min() } }
 
     public func advance(by duration: Duration) { advance(to: now + duration) }
+
+    /// Sets the clock forward, as happens to a machine that was asleep: no time has passed. Wakes those whose deadline has come.
+    public func set(forwardBy duration: Duration) {
+        let time = state.withLock { state in
+            state.set += duration
+            state.now = state.now + duration
+            return state.now
+        }
+        advance(to: time)
+    }
 
     /// Moves the time on, never back, and wakes those whose deadline has come.
     public func advance(to time: Timestamp) {

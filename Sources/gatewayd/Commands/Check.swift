@@ -1,4 +1,5 @@
 import ArgumentParser
+import Foundation
 import GatewayRuntime
 
 struct Check: AsyncParsableCommand {
@@ -8,8 +9,10 @@ struct Check: AsyncParsableCommand {
     @OptionGroup var configurationOption: ConfigurationOption
 
     func run() async throws {
-        let lines = await Preflight.run(try configurationOption.load(), adapters: installedAdapters)
-        for line in lines { print("\(line.verdict.rawValue)  \(line.name)  \(line.detail)") }
-        if lines.contains(where: { $0.verdict == .fail }) { throw ExitCode.failure }
+        let isGood = await Preflight.run(try configurationOption.load(), adapters: installedAdapters) { line in
+            // Not by `print`, which keeps what goes to a file or a pipe until there is more.
+            FileHandle.standardOutput.write(Data("\(line.verdict.rawValue)  \(line.name)  \(line.detail)\n".utf8))
+        }
+        if !isGood { throw ExitCode.failure }
     }
 }
