@@ -76,7 +76,7 @@ struct TransferExample {
     private mutating func fillQuotes(_ organization: OrganizationID, token: UInt8) async throws {
         for number in 0..<6 {
             guard let id = QuoteID("q-\(number)"), let lead = LeadID("l-\(number)") else { continue }
-            let at = Given.at(Int64(number) * 86_400 * 3 - 86_400 * 20) + .microseconds(number)
+            let at = Given.at(Int64(number) * 86_400 * 7 - 86_400 * 28) + .microseconds(number)
             let isPlanned = number % 3 != 0
             var event = StoredEvent(
                 id: .make(), organizationID: organization, trigger: "quote_sent", quoteID: id, leadID: lead,
@@ -87,7 +87,7 @@ struct TransferExample {
             var decisions: [Decision] = []
             for step in 0..<3 {
                 var delivery = Given.delivery(
-                    dueAt: at + .seconds(Int64(dice.number(0...39)) * 86_400), orderingKey: step > 0 ? "quote:\(id)" : nil)
+                    dueAt: at + .seconds(Int64(dice.number(0...2)) * 86_400 * 7), orderingKey: step > 0 ? "quote:\(id)" : nil)
                 delivery.eventID = event.id
                 delivery.quoteID = id
                 delivery.leadID = lead
@@ -136,8 +136,8 @@ struct TransferExample {
     private mutating func fillDeliveries(_ organization: OrganizationID) async throws {
         var messages: [NewMessage] = []
         for number in 0..<30 {
-            let created = Given.at(-Int64(dice.number(0...59)) * 86_400)
-            let due = created + .seconds(Int64(dice.number(0...99)) * 86_400)
+            let created = Given.at(-Int64(dice.number(0...3)) * 86_400 * 7)
+            let due = created + .seconds(Int64(dice.number(0...3)) * 86_400 * 7)
             let key = number % 3 == 0 ? "k\(number % 2)" : nil
             let first = Given.delivery(
                 dueAt: due, orderingKey: key, channel: number % 4 == 0 ? .whatsapp : .email, bytes: dice.number(0...4999))
@@ -151,7 +151,7 @@ struct TransferExample {
                     createdAt: created))
         }
         // Accepted in one moment, under one key: they go in this order.
-        messages += (0..<5).map { _ in Given.message([Given.delivery(orderingKey: "lane")], of: organization) }
+        messages += (0..<12).map { _ in Given.message([Given.delivery(orderingKey: "lane")], of: organization) }
         _ = try await store.accept(messages)
     }
 

@@ -41,7 +41,7 @@ final class TransferFileReader: TransferSource, @unchecked Sendable {
     /// The digest that the file's trailer names, once the file was found to have it.
     private static func verify(_ path: String) throws(TransferError) -> [UInt8] {
         var lines = try TransferFileLines(path: path)
-        guard let first = try lines.next() else { throw .failed("the file is empty") }
+        guard let first = try lines.next() else { throw incomplete }
         _ = try TransferLine.readHeader(try? JSONValue(parsing: first))
         var digest = SHA256.Running()
         digest.update(first)
@@ -60,8 +60,11 @@ final class TransferFileReader: TransferSource, @unchecked Sendable {
             digest.update([0x0A])
             rows += 1
         }
-        throw .failed("the file is incomplete: it ends before its last line. Export again, or copy it again.")
+        throw incomplete
     }
+
+    private static let incomplete = TransferError.failed(
+        "the file is incomplete: it ends before its last line. Export again, or copy it again.")
 
     func next() async throws(TransferError) -> TransferBatch? {
         let result: Result<TransferBatch?, TransferError> = await withCheckedContinuation { continuation in

@@ -24,7 +24,13 @@ struct Import: AsyncParsableCommand {
 
     func run() async throws {
         let configuration = try configurationOption.load()
-        do { show(try await Administration.importStore(into: configuration, from: from)) } catch { throw told(error, configuration) }
+        do { show(try await Administration.importStore(into: configuration, from: from)) } catch {
+            let code = told(error, configuration)
+            if case .store = error {
+                printError("gatewayd: the import is not done; run again with the same file, it goes on where it stood")
+            }
+            throw code
+        }
         if let fault = await Administration.keyringFault(of: configuration) {
             printError(
                 "gatewayd: secrets.keyring does not open what was imported: \(fault). Use the keyring of the store that was exported.")
