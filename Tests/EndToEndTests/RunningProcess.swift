@@ -64,14 +64,18 @@ final class RunningProcess: Sendable {
         Thread.detachNewThread {
             while true {
                 let data = handle.availableData
-                if data.isEmpty { return take(nil) }
+                if data.isEmpty {
+                    // Foundation keeps what it was given, and with it the descriptors, for as long as the tests run.
+                    try? handle.close()
+                    return take(nil)
+                }
                 take(Array(data))
             }
         }
     }
 
     /// Writes a line to the process's standard input.
-    func write(_ line: String) { input.write(Data((line + "\n").utf8)) }
+    func write(_ line: String) { try? input.write(contentsOf: Data((line + "\n").utf8)) }
     func closeInput() { try? input.close() }
 
     /// The first complete line on standard error that holds the text; nil when the process ends without one.
@@ -124,6 +128,7 @@ final class RunningProcess: Sendable {
     private func take(errors: [UInt8]?) { change { if let errors { $0.errors += errors } else { $0.open -= 1 } } }
 
     private func ended(_ status: Int32) {
+        closeInput()
         change {
             $0.status = status
             $0.open -= 1

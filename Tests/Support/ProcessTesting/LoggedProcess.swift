@@ -25,7 +25,11 @@ public final class LoggedProcess: Sendable {
         Thread.detachNewThread {
             while true {
                 let data = output.fileHandleForReading.availableData
-                if data.isEmpty { break }
+                if data.isEmpty {
+                    // Foundation keeps what it was given, and with it the descriptors, for as long as the tests run.
+                    try? output.fileHandleForReading.close()
+                    break
+                }
                 log.change { $0.add(String(decoding: data, as: UTF8.self)) }
             }
             log.change { $0.isRead = true }
