@@ -31,13 +31,14 @@ let package = Package(
     targets: [
         // Layer 0: C libraries in their cages.
         .systemLibrary(name: "CCurl", path: "Sources/CLibraries/CCurl"),
+        .systemLibrary(name: "CEventFD", path: "Sources/CLibraries/CEventFD"),
         .systemLibrary(name: "CHiredis", path: "Sources/CLibraries/CHiredis"),
         .systemLibrary(name: "CLibPQ", path: "Sources/CLibraries/CLibPQ"),
         .systemLibrary(name: "COpenSSL", path: "Sources/CLibraries/COpenSSL"),
 
         // Layer 1: the floor.
         .target(name: "AdapterKit", dependencies: [.log], path: "Sources/Adapters/Kit"),
-        .target(name: "BlockingIO"),
+        .target(name: "BlockingIO", dependencies: ["CEventFD"]),
         .target(name: "Signing", dependencies: ["COpenSSL"]),
 
         // Layer 2: adapters, transports, the model.

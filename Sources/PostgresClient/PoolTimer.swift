@@ -22,7 +22,7 @@ final class PoolTimer: Sendable {
                     return (state.at, state.isStopped, isDue)
                 }
                 if isStopped { return }
-                if isDue { callback() } else { _ = wakeUp.wait(timeout: at.map { $0 - now }) }
+                if isDue { callback() } else { wakeUp.wait(timeout: at.map { $0 - now }) }
             }
         }
     }

@@ -1,3 +1,4 @@
+import BlockingIO
 import CLibPQ
 import DequeModule
 
@@ -33,7 +34,7 @@ final class PostgresEngine {
             let clock = ContinuousClock()
             let end = clock.now + pause
             _ = mailbox.collect()
-            while !mailbox.isToEnd, clock.now < end { _ = mailbox.wakeUp.wait(timeout: end - clock.now) }
+            while !mailbox.isToEnd, clock.now < end { mailbox.wakeUp.wait(timeout: end - clock.now) }
             mailbox.awake()
         }
         if mailbox.isToEnd { return owner.left(id, []) }

@@ -1,3 +1,4 @@
+import BlockingIO
 import Synchronization
 
 /// Through which tasks reach the thread of a connection: orders and cancellations wait here until the connection collects them.

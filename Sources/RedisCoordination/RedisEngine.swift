@@ -1,3 +1,4 @@
+import BlockingIO
 import DequeModule
 
 /// A connection at work, on its thread: sends what is in its mailbox, many commands in one flush, and hands out what is answered.
@@ -53,7 +54,9 @@ final class RedisEngine {
                 if pending.isEmpty, now >= heardAt + configuration.heartbeat { try beat() }
                 try flush()
                 let next = pending.first?.deadline ?? heardAt + configuration.heartbeat
-                let isReadable = mailbox.wakeUp.wait(socket: connection.socket, forWriting: hasUnsentBytes, timeout: next - now)
+                let isReadable = mailbox.wakeUp.wait(
+                    socket: connection.socket, forWriting: hasUnsentBytes, timeout: next - now
+                ).isReadable
                 mailbox.awake()
                 // What has come is read before the time is judged: it may be this process that slept.
                 if isReadable { try listen() }

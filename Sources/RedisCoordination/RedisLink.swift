@@ -64,7 +64,7 @@ final class RedisLink: Sendable {
             let next = clock.now + configuration.reconnecting.delay(after: failures, chance: .random(in: 0...1))
             while !mailbox.isClosing, clock.now < next {
                 _ = mailbox.collect()
-                _ = mailbox.wakeUp.wait(timeout: next - clock.now)
+                mailbox.wakeUp.wait(timeout: next - clock.now)
             }
             mailbox.awake()
         }

@@ -1,3 +1,4 @@
+import BlockingIO
 import Synchronization
 
 /// A command on its way, and whom to tell what became of it.

@@ -2,14 +2,8 @@
 #define GATEWAY_CHIREDIS_SHIM_H
 
 #include <fcntl.h>
-#include <sys/eventfd.h>
 
 #include <hiredis/hiredis.h>
-
-// A descriptor that a thread can wait for and any other can make readable; the Glibc module has none.
-static inline int gateway_redis_open_wakeup(void) {
-    return eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-}
 
 // From here on reads and writes return at once; hiredis then leaves the waiting to its caller.
 static inline int gateway_redis_unblock(redisContext *context) {

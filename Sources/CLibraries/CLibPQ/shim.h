@@ -2,7 +2,6 @@
 #define GATEWAY_CLIBPQ_SHIM_H
 
 #include <string.h>
-#include <sys/eventfd.h>
 
 // Debian keeps libpq's headers in a folder of their own.
 #if __has_include(<postgresql/libpq-fe.h>)
@@ -25,11 +24,6 @@ static inline const char *gateway_result_constraint(const PGresult *result) {
 static inline int gateway_result_is_fatal(const PGresult *result) {
     const char *severity = PQresultErrorField(result, PG_DIAG_SEVERITY_NONLOCALIZED);
     return severity != NULL && (strcmp(severity, "FATAL") == 0 || strcmp(severity, "PANIC") == 0);
-}
-
-// A descriptor that a thread can wait for and any other can make readable; the Glibc module has none.
-static inline int gateway_open_wakeup(void) {
-    return eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 }
 
 #endif

@@ -118,17 +118,15 @@ final class SQLiteWriter: Sendable {
             defer { state.awaitsQuiet = true }
             return !state.awaitsQuiet && !state.isClosed
         }
-        if isFirst { Task { [weak self] in await Self.awaitQuiet(of: { self }) } }
-    }
-
-    private static func awaitQuiet(of writer: () -> SQLiteWriter?) async {
-        var seen = -1
-        while true {
-            guard let before = writer()?.transactions, before != seen else { break }
-            seen = before
-            do { try await Task.sleep(for: quiet) } catch { return }
+        guard isFirst else { return }
+        Task { [weak self] in
+            var seen = -1
+            while let now = self?.transactions, now != seen {
+                seen = now
+                try? await Task.sleep(for: Self.quiet)
+            }
+            self?.emptyLog()
         }
-        writer()?.emptyLog()
     }
 
     private func emptyLog() {

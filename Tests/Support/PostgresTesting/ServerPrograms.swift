@@ -70,14 +70,7 @@ struct ServerPrograms: Sendable {
         return path
     }
 
-    private static var unpacked: String {
-        if let tools = ProcessInfo.processInfo.environment["GATEWAYD_TEST_TOOLS"] {
-            return (tools as NSString).deletingLastPathComponent + "/postgresql"
-        }
-        var root = URL(filePath: #filePath)
-        for _ in 0..<4 { root.deleteLastPathComponent() }
-        return root.path + "/.build-tools/postgresql"
-    }
+    private static var unpacked: String { TestTools.folder("postgresql") }
 
     private static func unprivileged() throws -> (name: String, uid: UInt32, gid: UInt32) {
         for name in ["postgres", "nobody"] {

@@ -87,12 +87,5 @@ public final class RedisServer: Sendable {
         return path
     }
 
-    private static var unpacked: String {
-        if let tools = ProcessInfo.processInfo.environment["GATEWAYD_TEST_TOOLS"] {
-            return (tools as NSString).deletingLastPathComponent + "/redis"
-        }
-        var root = URL(filePath: #filePath)
-        for _ in 0..<4 { root.deleteLastPathComponent() }
-        return root.path + "/.build-tools/redis"
-    }
+    private static var unpacked: String { TestTools.folder("redis") }
 }

@@ -1,4 +1,4 @@
-import CLibPQ
+import CEventFD
 
 #if canImport(Glibc)
     import Glibc
@@ -7,24 +7,29 @@ import CLibPQ
 #endif
 
 /// A descriptor by which any thread ends another one's wait for its socket.
-final class WakeUp: Sendable {
-    let descriptor: Int32
+public final class WakeUp: Sendable {
+    private let descriptor: Int32
 
-    init() {
+    public init() {
         descriptor = gateway_open_wakeup()
         precondition(descriptor >= 0, "the system gives no further descriptor")
     }
 
     deinit { close(descriptor) }
 
-    func signal() {
+    public func signal() {
         var one: UInt64 = 1
         // It can only fail when it is already signalled so often that the counter is full.
         _ = write(descriptor, &one, 8)
     }
 
     /// Waits until the signal, until the socket is ready, or until the time is over; answers what the socket is ready for.
-    func wait(socket: Int32? = nil, forWriting: Bool = false, timeout: Duration? = nil) -> (isReadable: Bool, isWritable: Bool) {
+    ///
+    /// - Parameter timeout: `nil` for as long as it takes; blocks the thread.
+    @discardableResult
+    public func wait(
+        socket: Int32? = nil, forWriting: Bool = false, timeout: Duration? = nil
+    ) -> (isReadable: Bool, isWritable: Bool) {
         let events = Int16(POLLIN) | (forWriting ? Int16(POLLOUT) : 0)
         var descriptors = (pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0), pollfd(fd: socket ?? -1, events: events, revents: 0))
         let ready = withUnsafeMutableBytes(of: &descriptors) { memory in
