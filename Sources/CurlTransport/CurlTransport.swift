@@ -47,6 +47,9 @@ public final class CurlTransport: HTTPTransport, Sendable {
         for loop in loops { await loop.stop() }
     }
 
+    /// Under which policies there was something to carry, for tests.
+    var policies: Set<NetworkPolicy> { state.withLock { Set($0.loops.keys) } }
+
     private func loop(for policy: NetworkPolicy) -> CurlLoop? {
         state.withLock { state in
             if state.isShutDown { return nil }

@@ -1,7 +1,8 @@
 import AdapterKit
-import CurlTransport
 import ProviderSimulators
 import Testing
+
+@testable import CurlTransport
 
 /// The guard decides on the address that is really connected to.
 @Suite(.timeLimit(.minutes(2)))
@@ -50,6 +51,18 @@ struct GuardTests {
         try await WireBench.with { bench in
             let result = try await bench.send(bench.request(network: .guarded(allow: [other])))
             #expect(result.summary == "forbiddenAddress, not sent")
+        }
+    }
+
+    /// What lies behind a name in the clear is judged by the allowed blocks alone; behind one over TLS a public address would do as well.
+    @Test func aNameInTheClearIsForTheAllowedBlocks() async throws {
+        let (allowed, other) = (try #require(AddressBlock("127.0.0.0/8")), try #require(AddressBlock("10.0.0.0/8")))
+        try await WireBench.with { bench in
+            let url = "http://localhost:\(bench.server.port)/"
+            try await bench.transport.gives("HTTP 200", to: .to(url, network: .guarded(allow: [allowed])))
+            #expect(bench.transport.policies == [.only([allowed])])
+            try await bench.transport.gives("forbiddenAddress, not sent", to: .to(url, network: .guarded(allow: [other])))
+            #expect(bench.transport.policies == [.only([allowed]), .only([other])])
         }
     }
 

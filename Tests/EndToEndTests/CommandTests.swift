@@ -27,6 +27,8 @@ struct CommandTests {
             #expect(try await command.run("serve", "--config", "--roles", "api,cook").status == 2)
             #expect(try await command.run("serve", "--config", "--log-level", "loud").status == 2)
             #expect(try await command.run("organizations", "create", "--config", "--id", "x", "--name", "N").status == 2)
+            let port = try await command.run("dev", "--port", "70000")
+            #expect(port.status == 2 && port.errors.contains("--port must be between 0 and 65535"))
             #expect(try await command.run("--help").status == 0)
         }
     }

@@ -52,6 +52,25 @@ import Testing
         }
     }
 
+    @Test func ofWorkflowsTheAuditHasWhatChangedAndNothingElse() async throws {
+        try await APIBench.with { bench, client async throws in
+            let path = APIBench.engine + "/workflows"
+            let texts = ["one", "two"].map { WorkflowExamples.workflow($0) }
+            let before = try await client.call(.put, path, as: "admin", ["workflows": .array(texts)]).json
+            let id = try #require(before["workflows"]?[1]?["id"]?.stringValue)
+            let step = try #require(before["workflows"]?[1]?["steps"]?[0]?["id"]?.stringValue)
+            bench.clock.advance(by: .seconds(1))
+            let body: JSONValue = ["templateBody": "Otherwise"]
+            #expect(try await client.call(.patch, "\(path)/\(id)/steps/\(step)", as: "admin", body).status == 200)
+            let entry = try #require(try await client.call(.get, "/api/v1/audit?limit=1", as: "admin").json["entries"]?[0])
+            for (side, text) in [("before", "There"), ("after", "Otherwise")] {
+                let workflows = entry[side]?["workflows"]?.arrayValue ?? []
+                #expect(workflows.map { $0["workflowKey"] } == ["two"] && entry[side]?["rules"] == [])
+                #expect(workflows.first?["steps"]?[0]?["templateBody"]?.stringValue == text)
+            }
+        }
+    }
+
     @Test func theAuditIsOnesOwnAndPaged() async throws {
         try await APIBench.with { bench, client async throws in
             for index in 0..<3 {

@@ -78,6 +78,24 @@ import Testing
         }
     }
 
+    /// What an adapter finds is told where it stands in the body.
+    @Test func faultsOfContentHaveTheirPath() async throws {
+        try await APIBench.with { bench, client async throws in
+            let chat: JSONValue = ["channel": "whatsapp", "to": "+31612345678", "content": ["text": " "]]
+            #expect(try await client.call(.post, "/api/v1/messages", as: "sender", chat).faults == ["content.text"])
+            let blank = APIBench.mail.merging(["content": ["subject": " ", "text": "T"]])
+            #expect(try await client.call(.post, "/api/v1/messages", as: "sender", blank).faults == ["content.subject"])
+            let file: JSONValue = ["filename": "a/b.pdf", "contentType": "x", "contentBase64": "aGk="]
+            let mail = APIBench.mail.merging(["content": ["subject": "S", "text": "T", "attachments": [file]]])
+            let paths = ["attachments[0].filename", "attachments[0].contentType"]
+            #expect(try await client.call(.post, "/api/v1/messages", as: "sender", mail).faults == Set(paths.map { "content." + $0 }))
+            // With a quote's event they are refused as well, instead of costing the customer the mail.
+            let quote: JSONValue = ["quoteNumber": "1", "leadId": "l", "consumerEmail": "a@example.nl", "attachments": [file]]
+            let sent = try await client.call(.post, "/api/v1/quotes/q/send", as: "quotes", quote)
+            #expect(sent.status == 400 && sent.faults == Set(paths))
+        }
+    }
+
     @Test(arguments: [
         "http://hook.example/x", "ftp://hook.example", "https://user:pw@hook.example", "https://127.0.0.1/x", "https://[::1]/",
         "https://0x7f.1/",

@@ -203,6 +203,15 @@ import Testing
             let kept = try await client.call(.get, Self.workflows, as: "admin").json["workflows"]?[0]?["steps"]?[0]
             #expect(kept?["id"]?.stringValue == id && kept?["recipientConfig"]?["customEmails"] == ["x@y.example"])
 
+            // Nor where the places of steps are not those that the flat form counts.
+            let moved: JSONValue = ["stepOrder": 1000]
+            #expect(try await client.call(.patch, "\(Self.workflows)/\(workflowID)/steps/\(id)", as: "admin", moved).status == 200)
+            let asRead = try await client.call(.get, Self.workflows + "?shape=flat", as: "admin").json
+            #expect(try await client.call(.put, Self.workflows, as: "admin", asRead).status == 200)
+            let after = try await client.call(.get, Self.workflows, as: "admin").json["workflows"]?[0]?["steps"]?.arrayValue
+            let same = after?.first { $0["id"]?.stringValue == id }
+            #expect(same?["recipientConfig"]?["customEmails"] == ["x@y.example"] && after?.count == 3)
+
             let faulty: JSONValue = [
                 "workflows": [
                     ["trigger": "quote_sent", "channel": "email", "leadSource": "web"],

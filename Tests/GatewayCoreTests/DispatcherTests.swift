@@ -317,6 +317,7 @@ import Testing
             try await bench.change(of: first.id, to: .succeeded)
             let standby = try await bench.delivery(second.id)
             #expect(standby.state == .cancelled && standby.reason == .superseded)
+            try await bench.change(of: second.id, to: .cancelled)
         }
     }
 

@@ -226,6 +226,23 @@ import Testing
         }
     }
 
+    @Test func anAdapterIsToldWhichTriesCount() async throws {
+        let script = ProviderScript([.outcome(.throttled(.soft)), .soft, .outcome(.rejected(.hard, of: .message)), .accepted])
+        try await OutboxBench.with([.mail(script)]) { bench in
+            try await bench.running { _ in
+                let id = try await bench.accept("a@x.nl")[0]
+                let throttled = try await bench.change(of: id) { $0.recordedAttempts == 1 }
+                await bench.clock.advance(toSleeperAt: throttled.dueAt)
+                let deferred = try await bench.change(of: id) { $0.recordedAttempts == 2 }
+                await bench.clock.advance(toSleeperAt: deferred.dueAt)
+                try await bench.change(of: id, to: .failed)
+                _ = try await bench.control.retry(id, by: bench.actor)
+                try await bench.change(of: id, to: .succeeded)
+            }
+        }
+        #expect(script.requests.map(\.attempt) == [1, 2, 3, 4] && script.requests.map(\.countedAttempt) == [1, 1, 2, 1])
+    }
+
     @Test("case 57: nothing but the provider's yes is a success", arguments: Backend.allCases)
     func onlyAYesIsASuccess(backend: Backend) async throws {
         // The fault comes last, since nothing is sent while the account is paused for it.

@@ -207,9 +207,13 @@ import WorkflowEngine
         try await BridgeBench.with { bench in
             try await bench.setWorkflow([step(Self.sent), step(Self.sent, order: 20, delay: 60)])
             try await bench.publish(Self.sent)
+            let changes = bench.feed.changes()
             try await bench.publish(Self.rejected, over: BridgeBench.known)
             let deliveries = try await bench.deliveries { $0.trigger = Self.sent }
             #expect(deliveries.map(\.state) == [.pending, .cancelled] && deliveries[1].reason == .superseded)
+            // Whoever watches hears of it.
+            let heard = await changes.first { $0.state == .cancelled }
+            #expect(heard?.id == deliveries[1].id)
         }
     }
 

@@ -44,6 +44,17 @@ import WorkflowEngine
         }
     }
 
+    @Test func aQuoteNeverSeenIsCalledByItsIDWhereNothingSaysItsNumber() async throws {
+        try await BridgeBench.with { bench in
+            try await bench.publish(Self.accepted, ["consumerEmail": "a@b.example"], over: BridgeBench.known)
+            let quote = try await quote(bench)
+            #expect(quote.number == quote.id.text)
+            let mail = try #require(try await bench.deliveries().first)
+            let content = try #require(try await bench.store.content(of: mail.id)).json()
+            #expect(content["text"]?.stringValue?.contains(quote.id.text) == true)
+        }
+    }
+
     @Test func whatIsKnownMayBeLeftOutAndTheRestMayNot() async throws {
         try await BridgeBench.with { bench in
             let error = await #expect(throws: BridgeError.self) { try await bench.publish(Self.sent, over: BridgeBench.known) }

@@ -1,5 +1,6 @@
 import AdapterKit
 import Dispatch
+import Foundation
 import GatewayModel
 import GatewayTestKit
 import Logging
@@ -171,6 +172,41 @@ extension SQLiteStoreTests {
             #expect(plans.count > 10)
             // A recursive table is read as it grows.
             #expect(plans.filter { $0.hasPrefix("SCAN") && $0 != "SCAN turn" || $0.contains("TEMP B-TREE") } == [])
+        }
+    }
+
+    /// However many organizations have something that is due later.
+    @Test func aClaimPaysNothingForWhatIsDueLater() async throws {
+        try await withStore { store, _ in
+            func claimSteps() async throws -> Int {
+                _ = try await store.accept((0..<10).map { _ in message() })
+                let before = try await store.writer.write { connection throws(StoreError) in connection.steps }
+                #expect(try await store.claim(request(10)).deliveries.count == 10)
+                return try await store.writer.write { connection throws(StoreError) in connection.steps } - before
+            }
+            _ = try await claimSteps()
+            let alone = try await claimSteps()
+            let later = (0..<3000).map { _ in
+                var message = message()
+                message.organizationID = .make()
+                message.deliveries[0].dueAt = start + .seconds(3600)
+                return message
+            }
+            _ = try await store.accept(later)
+            let crowded = try await claimSteps()
+            #expect(crowded < alone * 2, "\(crowded) steps instead of \(alone)")
+        }
+    }
+
+    /// A burst would otherwise leave the log at its size.
+    @Test func theLogIsEmptiedWhenItIsQuiet() async throws {
+        try await withStore { store, folder in
+            _ = try await store.accept((0..<200).map { _ in message() })
+            let log = folder.path("store") + "-wal"
+            func size() throws -> Int { try FileManager.default.attributesOfItem(atPath: log)[.size] as? Int ?? 0 }
+            #expect(try size() > 0)
+            // Nothing tells of it: the quiet is the file's own.
+            while try size() > 0 { try await Task.sleep(for: .milliseconds(50)) }
         }
     }
 
